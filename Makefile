@@ -1,0 +1,54 @@
+# The two commands of the README: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Tests start their own gateways on free ports, so they run side by side.
+PYTEST_WORKERS ?= 3
+SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
+
+.PHONY: help demo demo-stop check test format bench install clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.installed ## start the gateway in front of a mock provider and send a first chat through it
+	@$(BIN)/planoctl demo
+
+demo-stop: $(VENV)/.installed ## stop what `make demo` started
+	@$(BIN)/planoctl down --instance demo
+
+check: $(VENV)/.installed-dev ## lint, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.installed-dev ## all tests
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+format: $(VENV)/.installed-dev ## write the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## measure the gateway beside a bare Envoy (needs a C compiler)
+	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+install: $(VENV)/.installed ## make .venv and install planoctl into it
+
+$(VENV)/bin/python:
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.installed: $(SOURCES) | $(VENV)/bin/python
+	@echo "installing planoctl into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(SOURCES) | $(VENV)/bin/python
+	@echo "installing planoctl and its development tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@touch $@ $(VENV)/.installed
+
+clean: ## remove what was built
+	rm -rf $(VENV) plano_pb build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache tests/bench/llmbench

@@ -1,0 +1,1 @@
+"""The routing service: what needs a model or a memory."""

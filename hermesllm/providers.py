@@ -1,0 +1,273 @@
+"""The catalogue of LLM providers: one record each, read by schema, CLI, sidecar and brightstaff.
+
+Adding an OpenAI-compatible provider is adding one record. Nothing else in the project lists providers.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from urllib.parse import quote
+
+from hermesllm.formats import Format
+
+
+class Auth(StrEnum):
+    """How a credential travels to a provider."""
+
+    BEARER = "bearer"  # Authorization: Bearer <key>
+    X_API_KEY = "x-api-key"  # x-api-key: <key>, as Anthropic wants it
+    API_KEY = "api-key"  # api-key: <key>, as Azure wants it
+
+
+_CHAT: Mapping[Format, str] = MappingProxyType({Format.CHAT: "/chat/completions"})
+_CHAT_AND_MESSAGES: Mapping[Format, str] = MappingProxyType(
+    {Format.CHAT: "/chat/completions", Format.ANTHROPIC: "/messages"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What the gateway has to know of a provider.
+
+    `paths` maps each format the provider speaks to the suffix of its endpoint, most faithful format first;
+    `{model}` in a suffix or prefix stands for the percent-encoded model id. `prefix` is the part of the path in front
+    of the suffix; a configured `base_url` path replaces it. `prefix_forms` are other spellings of the provider's own
+    prefix that users write in `base_url` and that mean the same.
+    """
+
+    id: str
+    display: str
+    host: str | None = None
+    prefix: str = "/v1"
+    prefix_forms: tuple[str, ...] = ()
+    paths: Mapping[Format, str] = field(default_factory=lambda: _CHAT)
+    query: str = ""
+    auth: Auth = Auth.BEARER
+    aliases: tuple[str, ...] = ()
+    catalogue: str | None = None
+    key_variable: str | None = None
+    zero_config: bool = False
+    base_url_required: bool = False
+    key_optional: bool = False
+    keeps_max_tokens: bool = True  # knows `max_tokens`; False: only `max_completion_tokens` is right
+    developer_role: bool = False  # knows the `developer` role; False: it is sent as `system`
+    reasoning_content: bool = False  # wants `reasoning_content` of earlier turns sent back
+    reasoning_details: bool = False  # takes signed thinking of earlier turns as `reasoning_details`
+    claude_cache_control: bool = False  # hands `cache_control` of Chat content parts on to Claude models
+    top_k: bool = False  # knows `top_k` in Chat requests
+    stop_limit: int = 4  # stop sequences it accepts at most
+    call_signature: str = ""  # stand-in for the signature it wants back with tool calls of earlier turns
+    tool_call_ids: str = ""  # pattern that tool call ids must match, where the provider is strict
+    drops: frozenset[str] = frozenset()  # request members the provider refuses
+
+    def speaks(self, wanted: Format) -> bool:
+        return wanted in self.paths
+
+    def upstream_format(self, client: Format) -> Format:
+        """The format to speak for a client: the client's own where the provider has it, else its most faithful."""
+        return client if client in self.paths else next(iter(self.paths))
+
+    def path(self, upstream: Format, model: str, base_path: str | None = None) -> str:
+        """The request path for `upstream` at this provider; `base_path` is the path of a configured `base_url`."""
+        given = "/" + base_path.strip("/") if base_path and base_path.strip("/") else None
+        prefix = self.prefix if given is None or given in self.prefix_forms else given
+        path = f"{prefix.rstrip('/')}{self.paths[upstream]}"
+        if "{model}" in path:
+            path = path.replace("{model}", quote(model, safe=""))
+        return path + self.query
+
+
+_PROVIDERS: tuple[Provider, ...] = (
+    Provider(
+        id="openai",
+        display="OpenAI",
+        host="api.openai.com",
+        catalogue="openai",
+        key_variable="OPENAI_API_KEY",
+        zero_config=True,
+        keeps_max_tokens=False,
+        developer_role=True,
+    ),
+    Provider(
+        id="anthropic",
+        display="Anthropic",
+        host="api.anthropic.com",
+        paths={Format.ANTHROPIC: "/messages"},
+        auth=Auth.X_API_KEY,
+        aliases=("claude",),
+        catalogue="anthropic",
+        key_variable="ANTHROPIC_API_KEY",
+        zero_config=True,
+    ),
+    Provider(
+        id="gemini",
+        display="Gemini",
+        host="generativelanguage.googleapis.com",
+        prefix="/v1beta/openai",
+        prefix_forms=("/v1beta",),
+        aliases=("google",),
+        catalogue="google",
+        key_variable="GEMINI_API_KEY",
+        zero_config=True,
+        drops=frozenset({"store", "metadata", "service_tier", "logit_bias"}),
+        stop_limit=5,
+        call_signature="skip_thought_signature_validator",
+    ),
+    Provider(
+        id="groq",
+        display="Groq",
+        host="api.groq.com",
+        prefix="/openai/v1",
+        prefix_forms=("/openai",),
+        catalogue="groq",
+        key_variable="GROQ_API_KEY",
+        zero_config=True,
+        drops=frozenset({"store", "metadata"}),
+    ),
+    Provider(
+        id="deepseek",
+        display="Deepseek",
+        host="api.deepseek.com",
+        catalogue="deepseek",
+        key_variable="DEEPSEEK_API_KEY",
+        zero_config=True,
+        reasoning_content=True,
+        drops=frozenset({"store", "metadata", "service_tier"}),
+    ),
+    Provider(
+        id="mistral",
+        display="Mistral",
+        host="api.mistral.ai",
+        catalogue="mistralai",
+        key_variable="MISTRAL_API_KEY",
+        zero_config=True,
+        drops=frozenset({"stream_options"}),
+        tool_call_ids="[a-zA-Z0-9]{9}",
+    ),
+    Provider(
+        id="digitalocean",
+        display="digitalocean",
+        host="inference.do-ai.run",
+        aliases=("do", "do_ai"),
+        catalogue="digitalocean",
+        key_variable="DO_API_KEY",
+        zero_config=True,
+        claude_cache_control=True,
+    ),
+    Provider(
+        id="vercel",
+        display="vercel",
+        host="ai-gateway.vercel.sh",
+        paths=_CHAT_AND_MESSAGES,
+        key_variable="AI_GATEWAY_API_KEY",
+        zero_config=True,
+    ),
+    Provider(
+        id="openrouter",
+        display="openrouter",
+        host="openrouter.ai",
+        prefix="/api/v1",
+        key_variable="OPENROUTER_API_KEY",
+        zero_config=True,
+        reasoning_details=True,
+        claude_cache_control=True,
+        top_k=True,
+    ),
+    Provider(
+        id="edenai",
+        display="edenai",
+        host="api.edenai.run",
+        prefix="/v3",
+        key_variable="EDENAI_API_KEY",
+        zero_config=True,
+        claude_cache_control=True,
+    ),
+    Provider(
+        id="xai",
+        display="xai",
+        host="api.x.ai",
+        catalogue="x-ai",
+        key_variable="XAI_API_KEY",
+        drops=frozenset({"web_search_options"}),
+    ),
+    Provider(
+        id="together_ai",
+        display="together_ai",
+        host="api.together.xyz",
+        aliases=("together",),
+        catalogue="together",
+        key_variable="TOGETHER_API_KEY",
+        top_k=True,
+    ),
+    Provider(
+        id="moonshotai",
+        display="moonshotai",
+        host="api.moonshot.ai",
+        catalogue="moonshotai",
+        key_variable="MOONSHOT_API_KEY",
+        reasoning_content=True,
+    ),
+    Provider(
+        id="zhipu",
+        display="zhipu",
+        host="open.bigmodel.cn",
+        prefix="/api/paas/v4",
+        catalogue="z-ai",
+        key_variable="ZHIPU_API_KEY",
+        reasoning_content=True,
+    ),
+    Provider(id="xiaomi", display="xiaomi", host="api.xiaomimimo.com", catalogue="xiaomi", key_variable="MIMO_API_KEY"),
+    Provider(
+        id="perplexity", display="perplexity", host="api.perplexity.ai", prefix="", key_variable="PERPLEXITY_API_KEY"
+    ),
+    Provider(
+        id="minimax", display="minimax", host="api.minimax.io", catalogue="minimax", key_variable="MINIMAX_API_KEY"
+    ),
+    Provider(id="meta", display="meta", host="api.meta.ai", catalogue="meta", key_variable="META_MODELS_API_KEY"),
+    Provider(
+        id="chatgpt",
+        display="chatgpt",
+        host="chatgpt.com",
+        prefix="/backend-api/codex",
+        catalogue="chatgpt",
+        key_variable="CHATGPT_ACCESS_TOKEN",
+    ),
+    Provider(
+        id="azure_openai",
+        display="azure_openai",
+        prefix="/openai/deployments",
+        paths={Format.CHAT: "/{model}/chat/completions"},
+        query="?api-version=2025-01-01-preview",
+        auth=Auth.API_KEY,
+        catalogue="openai",
+        key_variable="AZURE_OPENAI_API_KEY",
+        base_url_required=True,
+        keeps_max_tokens=False,
+        developer_role=True,
+    ),
+    Provider(id="ollama", display="ollama", base_url_required=True, key_optional=True),
+    Provider(
+        id="qwen",
+        display="qwen",
+        prefix="/compatible-mode/v1",
+        catalogue="qwen",
+        key_variable="DASHSCOPE_API_KEY",
+        base_url_required=True,
+    ),
+    Provider(
+        id="amazon_bedrock", display="amazon_bedrock", aliases=("amazon",), catalogue="amazon", base_url_required=True
+    ),
+    Provider(id="astraflow", display="astraflow", base_url_required=True, key_variable="ASTRAFLOW_API_KEY"),
+    Provider(id="astraflow_cn", display="astraflow_cn", base_url_required=True, key_variable="ASTRAFLOW_API_KEY"),
+    Provider(id="plano", display="Plano", host="archfc.katanemo.dev", base_url_required=True, key_optional=True),
+)
+
+PROVIDERS: Mapping[str, Provider] = MappingProxyType({provider.id: provider for provider in _PROVIDERS})
+
+_BY_NAME = {name: provider for provider in _PROVIDERS for name in (provider.id, *provider.aliases)}
+
+
+def find_provider(name: str) -> Provider | None:
+    """The provider of an id or alias, in any letter case."""
+    return _BY_NAME.get(name.lower())

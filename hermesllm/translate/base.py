@@ -1,0 +1,61 @@
+"""What every cell of the translation matrix offers. A translator is made per request and never shared."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hermesllm.providers import Provider
+from hermesllm.usage import Usage
+
+
+@dataclass(slots=True)
+class Context:
+    """The target of one exchange, and what its translation had to leave behind.
+
+    `dropped` collects the JSON paths of request members that the provider's format cannot express.
+    """
+
+    provider: Provider
+    model: str
+    dropped: list[str] = field(default_factory=list)
+    request_id: str | None = None
+
+    def drop(self, path: str) -> None:
+        self.dropped.append(path)
+
+
+class StreamTranslator(Protocol):
+    """Turns the provider's stream into the client's, whatever way its bytes are cut.
+
+    `usage` is what the provider has reported so far, `failed` whether the client was told of an error.
+    """
+
+    usage: Usage | None
+    failed: bool
+
+    def decode(self, chunk: bytes) -> bytes:
+        """Client bytes for the next provider bytes; may be empty. Never raises: a fault becomes an error event."""
+        ...
+
+    def flush(self) -> bytes:
+        """The rest at the provider's end of stream; an error event when the stream was cut."""
+        ...
+
+
+class Translator(Protocol):
+    """One cell of the matrix: client format → provider format and back."""
+
+    def request(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The provider's request. `body` may be edited in place. Raises InvalidRequest or Untranslatable."""
+        ...
+
+    def response(self, body: Any) -> dict[str, Any]:
+        """The client's answer for a provider's 2xx answer, which may be any JSON. Raises InvalidUpstreamResponse."""
+        ...
+
+    def response_as_stream(self, body: Any) -> bytes:
+        """The client's whole stream for a JSON answer, sent though a stream was asked for. Raises as `response`."""
+        ...
+
+    def stream(self) -> StreamTranslator:
+        """A translator for the stream of this answer."""
+        ...

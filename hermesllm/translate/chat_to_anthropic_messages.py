@@ -1,0 +1,304 @@
+"""The conversation of the cell "Chat Completions client, Messages provider": messages and system prompt."""
+
+import binascii
+import re
+from base64 import b64decode
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from hermesllm.errors import Untranslatable
+from hermesllm.reading import (
+    invalid,
+    object_or_empty,
+    optional_list,
+    optional_text,
+    required_messages,
+    required_object,
+    required_text,
+    text_or_empty,
+)
+from hermesllm.translate.base import Context
+from hermesllm.translate.chat_message import signed_thinking
+
+Block = dict[str, Any]
+
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_MEMBERS = {
+    "system": {"role", "content", "cache_control"},
+    "user": {"role", "content", "cache_control"},
+    "assistant": {
+        "role", "content", "tool_calls", "function_call", "refusal", "thinking_blocks", "reasoning_details",
+        "cache_control",
+    },
+    "tool": {"role", "content", "tool_call_id", "is_error", "name", "cache_control"},
+}  # fmt: skip
+# What an SDK's response message holds when it is sent back as history; it has no say in the next answer.
+_OF_RESPONSES = frozenset({"annotations", "citations", "audio", "parsed"})
+_NATIVE_BLOCKS = frozenset({"image", "document", "search_result", "thinking", "redacted_thinking"})
+_EXTENSION_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/plain", "csv": "text/plain"}
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A Messages conversation. `open_call_without_thinking`: its last tool round has lost Claude's thinking."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    system: list[Block] = field(default_factory=list)
+    tool_names: dict[str, None] = field(default_factory=dict)
+    open_call_without_thinking: bool = False
+
+    def add_system(self, text: str) -> None:
+        if text:
+            self.system.append({"type": "text", "text": text})
+
+    def system_prompt(self) -> str | list[Block]:
+        """One text, or blocks where there are cache marks to keep."""
+        if any(len(block) > 2 for block in self.system):
+            return self.system
+        return "\n\n".join(block["text"] for block in self.system)
+
+    def add(self, role: str, blocks: list[Block]) -> None:
+        """Appends a turn; a turn of the same role as the last is the same turn for Anthropic."""
+        if not blocks:
+            return  # refused by Anthropic, and nothing is said in it
+        if self.messages and self.messages[-1]["role"] == role:
+            self.messages[-1]["content"].extend(blocks)
+        else:
+            self.messages.append({"role": role, "content": blocks})
+
+
+def read_conversation(body: dict[str, Any], context: Context) -> Conversation:
+    """The Messages conversation of a Chat request. Raises InvalidRequest or Untranslatable."""
+    reader = _Reader(context)
+    for index, message in enumerate(required_messages(body)):
+        reader.read(required_object(message, f"messages[{index}]"), f"messages[{index}]")
+    conversation = reader.conversation
+    if not conversation.messages:
+        raise Untranslatable(
+            "messages: an Anthropic model needs at least one message that is not a system prompt",
+            param="messages",
+            remedy="Add a user message.",
+        )
+    for message in conversation.messages:
+        message["content"] = _settled(message)
+    return conversation
+
+
+def _settled(message: dict[str, Any]) -> str | list[Block]:
+    """Tool results first, as Anthropic wants them; a single plain text as a string."""
+    blocks: list[Block] = message["content"]
+    if len(blocks) == 1 and blocks[0]["type"] == "text" and len(blocks[0]) == 2:
+        text: str = blocks[0]["text"]
+        return text
+    return sorted(blocks, key=lambda block: block["type"] != "tool_result") if message["role"] == "user" else blocks
+
+
+class _Reader:
+    def __init__(self, context: Context) -> None:
+        self.conversation = Conversation()
+        self._context = context
+        self._function_ids: dict[str, str] = {}  # ids made up for calls of the old `function_call` kind
+        self._readers = {
+            "system": self._system,
+            "developer": self._system,
+            "user": self._user,
+            "assistant": self._assistant,
+            "tool": self._tool,
+            "function": self._function,
+        }
+
+    def read(self, message: dict[str, Any], loc: str) -> None:
+        role = message.get("role")
+        if not isinstance(role, str) or role not in _ROLES:
+            raise invalid(f"{loc}.role", f"expected one of {', '.join(_ROLES)}")
+        known = _MEMBERS.get({"developer": "system", "function": "tool"}.get(role, role), set())
+        for name, value in message.items():
+            if name not in known and value is not None and name not in _OF_RESPONSES and value != []:
+                self._unknown_member(message, name, loc)
+        self._readers[role](message, loc)
+
+    def _unknown_member(self, message: dict[str, Any], name: str, loc: str) -> None:
+        said_by_blocks = name in ("reasoning", "reasoning_content") and signed_thinking(message)
+        if not said_by_blocks:
+            self._context.drop(f"{loc}.{name}")
+
+    def _system(self, message: dict[str, Any], loc: str) -> None:
+        for position, block in enumerate(self._content(message, loc)):
+            if block["type"] != "text":
+                raise Untranslatable(
+                    f"{loc}.content[{position}]: a system prompt for Anthropic is text only", param=f"{loc}.content"
+                )
+            self.conversation.system.append(block)
+
+    def _user(self, message: dict[str, Any], loc: str) -> None:
+        self.conversation.add("user", self._content(message, loc))
+
+    def _assistant(self, message: dict[str, Any], loc: str) -> None:
+        thinking = signed_thinking(message)
+        blocks = [*thinking, *self._content(message, loc)]
+        refusal = optional_text(message.get("refusal"), f"{loc}.refusal")
+        if refusal:
+            blocks.append({"type": "text", "text": refusal})
+        calls = [
+            self._call(required_object(call, f"{loc}.tool_calls[{index}]"), f"{loc}.tool_calls[{index}]")
+            for index, call in enumerate(optional_list(message.get("tool_calls"), f"{loc}.tool_calls"))
+        ]
+        if message.get("function_call") is not None:
+            calls.append(self._function_call(message["function_call"], f"{loc}.function_call", loc))
+        self.conversation.open_call_without_thinking = bool(calls) and not thinking
+        self.conversation.add("assistant", blocks + calls)
+
+    def _call(self, call: dict[str, Any], loc: str) -> Block:
+        if call.get("type") == "custom":
+            custom = required_object(call.get("custom"), f"{loc}.custom")
+            return self._tool_use(call, custom.get("name"), {"input": custom.get("input")}, loc)
+        function = required_object(call.get("function"), f"{loc}.function")
+        return self._tool_use(call, function.get("name"), _input(function.get("arguments")), loc)
+
+    def _tool_use(self, call: dict[str, Any], name: Any, value: dict[str, Any], loc: str) -> Block:
+        name = required_text(name, f"{loc}.function.name")
+        self.conversation.tool_names[name] = None
+        call_id = required_text(call.get("id"), f"{loc}.id")
+        return _with_cache_control({"type": "tool_use", "id": _tool_id(call_id), "name": name, "input": value}, call)
+
+    def _function_call(self, value: Any, loc: str, message_loc: str) -> Block:
+        function = required_object(value, loc)
+        name = required_text(function.get("name"), f"{loc}.name")
+        self._function_ids[name] = _tool_id(f"call_{message_loc}_{name}")
+        call = {"id": self._function_ids[name]}
+        return self._tool_use(call, name, _input(function.get("arguments")), loc)
+
+    def _tool(self, message: dict[str, Any], loc: str) -> None:
+        call_id = message.get("tool_call_id")
+        if not isinstance(call_id, str) or not call_id:
+            raise invalid(f"{loc}.tool_call_id", "a tool message must name the call it answers")
+        self._result(_tool_id(call_id), message, loc)
+
+    def _function(self, message: dict[str, Any], loc: str) -> None:
+        name = required_text(message.get("name"), f"{loc}.name")
+        self._result(self._function_ids.get(name, _tool_id(f"call_{name}")), message, loc)
+
+    def _result(self, call_id: str, message: dict[str, Any], loc: str) -> None:
+        content = self._content({"content": message.get("content")}, loc)
+        result: Block = {"type": "tool_result", "tool_use_id": call_id}
+        if content:
+            plain = len(content) == 1 and content[0]["type"] == "text" and len(content[0]) == 2
+            result["content"] = content[0]["text"] if plain else content
+        if message.get("is_error") is True or _tells_of_error(message.get("content")):
+            result["is_error"] = True
+        self.conversation.add("user", [_with_cache_control(result, message)])
+
+    def _content(self, message: dict[str, Any], loc: str) -> list[Block]:
+        """The blocks of a message's `content`; a cache mark of the message goes to its last block."""
+        content = message.get("content")
+        if content is None:
+            return []
+        if isinstance(content, str):
+            blocks: list[Block] = [{"type": "text", "text": content}] if content else []
+        elif isinstance(content, list):
+            blocks = []
+            for index, part in enumerate(content):
+                where = f"{loc}.content[{index}]"
+                block = self._part(required_object(part, where), where)
+                if block is not None:
+                    blocks.append(block)
+        else:
+            raise invalid(f"{loc}.content", "expected a string or a list of parts")
+        if blocks and message.get("cache_control") is not None:
+            blocks[-1] = {**blocks[-1], "cache_control": message["cache_control"]}
+        return blocks
+
+    def _part(self, part: dict[str, Any], loc: str) -> Block | None:
+        kind = required_text(part.get("type"), f"{loc}.type")
+        if kind in ("text", "refusal", "input_text", "output_text"):
+            text = required_text(part.get("refusal" if kind == "refusal" else "text"), f"{loc}.text")
+            return _with_cache_control({"type": "text", "text": text}, part) if text else None
+        if kind == "image_url":
+            return _with_cache_control(self._image(part.get("image_url"), f"{loc}.image_url"), part)
+        if kind == "file":
+            return _with_cache_control(_file(part, f"{loc}.file"), part)
+        if kind in _NATIVE_BLOCKS:
+            return part
+        raise Untranslatable(
+            f"{loc}: this type of content part cannot be sent to an Anthropic model",
+            param=f"{loc}.type",
+            remedy="Use text, image_url or file parts.",
+        )
+
+    def _image(self, value: Any, loc: str) -> Block:
+        image = {"url": value} if isinstance(value, str) else required_object(value, loc)
+        if image.get("detail") not in (None, "auto"):
+            self._context.drop(f"{loc}.detail")
+        url = required_text(image.get("url"), f"{loc}.url")
+        if url.startswith("data:") and "," in url:
+            return _media(*_split_data_url(url, "image/jpeg"))
+        kind = "document" if url.partition("?")[0].lower().endswith(".pdf") else "image"
+        return {"type": kind, "source": {"type": "url", "url": url}}
+
+
+def _with_cache_control(block: Block, holder: dict[str, Any]) -> Block:
+    if holder.get("cache_control") is not None:
+        block["cache_control"] = holder["cache_control"]
+    return block
+
+
+def _input(arguments: Any) -> dict[str, Any]:
+    """Arguments as an object. What a model once wrote wrongly must not make the whole conversation unusable."""
+    if isinstance(arguments, dict):
+        return arguments
+    text = text_or_empty(arguments)
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"_raw": text} if text.strip() else {}
+    return value if isinstance(value, dict) else {"_raw": text}
+
+
+def _tool_id(call_id: str) -> str:
+    """Anthropic takes letters, digits, `_` and `-`; Kimi's ids, say `functions.search:0`, have more."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", call_id)
+
+
+def _tells_of_error(content: Any) -> bool:
+    """A JSON result with an `error` member: how Chat tools report failure, for want of a flag."""
+    if not isinstance(content, str) or '"error"' not in content or not content.lstrip().startswith("{"):
+        return False
+    try:
+        return bool(object_or_empty(orjson.loads(content)).get("error"))
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _split_data_url(url: str, default_type: str) -> tuple[str, str]:
+    head, _, data = url.partition(",")
+    return head.removeprefix("data:").partition(";")[0] or default_type, data
+
+
+def _media(media_type: str, data: str) -> Block:
+    if media_type.startswith("text/"):
+        return {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": _decoded(data)}}
+    kind = "image" if media_type.startswith("image/") else "document"
+    return {"type": kind, "source": {"type": "base64", "media_type": media_type, "data": data}}
+
+
+def _decoded(data: str) -> str:
+    try:
+        return b64decode(data).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return data
+
+
+def _file(part: dict[str, Any], loc: str) -> Block:
+    file = required_object(part.get("file"), loc)
+    name = optional_text(file.get("filename"), f"{loc}.filename")
+    data = optional_text(file.get("file_data"), f"{loc}.file_data")
+    if not data:
+        file_id = required_text(file.get("file_id"), f"{loc}.file_id")
+        return {"type": "document", "source": {"type": "file", "file_id": file_id}}
+    default_type = _EXTENSION_TYPES.get(name.rpartition(".")[2].lower(), "application/pdf")
+    block = _media(*_split_data_url(data, default_type)) if data.startswith("data:") else _media(default_type, data)
+    if name and block["type"] == "document":
+        block["title"] = name
+    return block
