@@ -1,0 +1,68 @@
+"""Where one running instance lives: its folder, its sockets and its internal ports.
+
+Rendering and supervision take it; nothing in it comes from the user's YAML.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class InternalPorts:
+    """Loopback TCP ports of internal listeners."""
+
+    brightstaff: int = 9091
+    admin: int = 9901
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One instance on one host. `run_dir` holds everything that is rendered, sockets and logs included.
+
+    `workers` is the number of sidecar processes; `concurrency` the number of Envoy worker threads.
+    """
+
+    run_dir: Path
+    workers: int = 1
+    concurrency: int = 1
+    ports: InternalPorts = field(default_factory=InternalPorts)
+    log_level: str = "info"
+    socket_dir: Path | None = None
+    """Where Unix sockets are, if not in `run_dir`: their paths are limited to about 100 bytes."""
+
+    @property
+    def config_path(self) -> Path:
+        return self.run_dir / "plano_config_rendered.yaml"
+
+    @property
+    def secrets_path(self) -> Path:
+        """Values of the variables that the rendered configuration refers to, as JSON, mode 0600."""
+        return self.run_dir / "secrets.json"
+
+    @property
+    def envoy_dir(self) -> Path:
+        return self.run_dir / "envoy"
+
+    @property
+    def bootstrap_path(self) -> Path:
+        return self.envoy_dir / "envoy.yaml"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.run_dir / "logs"
+
+    @property
+    def pid_path(self) -> Path:
+        return self.run_dir / "plano.pid"
+
+    @property
+    def state_path(self) -> Path:
+        """What the supervisor reports of its children, as JSON, rewritten at each change."""
+        return self.run_dir / "state.json"
+
+    def worker_socket(self, index: int) -> Path:
+        return (self.socket_dir or self.run_dir) / f"extproc-{index}.sock"
+
+    @property
+    def brightstaff_socket(self) -> Path:
+        return (self.socket_dir or self.run_dir) / "brightstaff.sock"
