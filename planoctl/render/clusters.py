@@ -1,0 +1,60 @@
+"""Envoy clusters for the providers in use: pure data for the templates."""
+
+import ipaddress
+from dataclasses import dataclass
+
+from planoctl.config.runtime import ModelProvider, RuntimeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """One provider endpoint. `hostname` is what the provider sees as Host, `sni` what TLS asks for."""
+
+    name: str
+    host: str
+    port: int
+    tls: bool
+    hostname: str
+    sni: str | None
+    connect_timeout: str
+
+    @property
+    def ip(self) -> bool:
+        return _is_ip(self.host)
+
+
+def provider_clusters(config: RuntimeConfig) -> list[Cluster]:
+    """One cluster per distinct provider endpoint, in configuration order.
+
+    Internal entries have none: no host is resolved that the user did not name.
+    """
+    clusters: dict[str, Cluster] = {}
+    for entry in config.model_providers:
+        if entry.internal or not (entry.cluster_name and entry.endpoint and entry.port):
+            continue
+        clusters.setdefault(entry.cluster_name, _cluster(entry, config.overrides.upstream_connect_timeout))
+    return list(clusters.values())
+
+
+def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:
+    host, port, tls = (entry.endpoint or "").strip("[]"), entry.port or 0, entry.protocol != "http"
+    authority = entry.http_host or host
+    shown_port = "" if port == (443 if tls else 80) or entry.http_host else f":{port}"
+    name = authority.rpartition(":")[0] if authority.rpartition(":")[2].isdecimal() else authority
+    return Cluster(
+        name=entry.cluster_name or "",
+        host=host,
+        port=port,
+        tls=tls,
+        hostname=f"[{host}]{shown_port}" if not entry.http_host and ":" in host else f"{authority}{shown_port}",
+        sni=None if _is_ip(name) else name,
+        connect_timeout=connect_timeout,
+    )
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""Rendering Envoy's configuration from templates. Every value is quoted as JSON, so no name can break the YAML."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from planoctl.config.deployment import Deployment
+from planoctl.config.headers import CLUSTER, LOCAL_REPLY
+from planoctl.config.runtime import Listener, RuntimeConfig
+from planoctl.render.clusters import provider_clusters
+from planoctl.render.local_replies import OWN_REPLY_FILTER, local_replies
+from planoctl.resources import envoy_templates
+
+BOOTSTRAP, LISTENERS, CLUSTERS, STATIC = "envoy.yaml", "lds.yaml", "cds.yaml", "envoy.static.yaml"
+
+_CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_MESSAGE_TIMEOUT = "30s"
+
+# Internal headers that no client may bring in (hints a client may send are read and removed by the sidecar).
+_EDGE_HEADERS = (
+    CLUSTER, LOCAL_REPLY, "x-arch-upstream", "x-arch-agent-listener-name", "x-arch-streaming-request",
+    "x-arch-llm-route", "x-arch-state", "x-arch-api-response-message", "x-arch-tool-call-message",
+    "x-arch-fc-model-response",
+)  # fmt: skip
+
+# What Envoy itself adds and no provider needs to know: our cluster's name, our client's address.
+_UPSTREAM_HEADERS_TO_REMOVE = (
+    CLUSTER, "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "x-envoy-internal",
+    "x-envoy-original-host", "x-envoy-expected-rq-timeout-ms",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _ListenerView:
+    """What the listener templates read."""
+
+    name: str
+    display_name: str
+    stat_prefix: str
+    address: str
+    port: int
+    timeout: str
+    max_retries: int
+    template: str
+    prefix: str
+
+
+def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str]:
+    """Envoy's files by name: bootstrap, LDS and CDS, and the same in one static file for `envoy --mode validate`."""
+    environment = Environment(
+        loader=FileSystemLoader(envoy_templates()),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 — YAML, not HTML: the `json` filter quotes
+    )
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
+    context = _context(config, deployment)
+    names = {BOOTSTRAP: "bootstrap.yaml.j2", LISTENERS: "lds.yaml.j2", CLUSTERS: "cds.yaml.j2"}
+    files = {name: environment.get_template(template).render(context) for name, template in names.items()}
+    return {**files, STATIC: _static(files)}
+
+
+def _static(files: dict[str, str]) -> str:
+    """Bootstrap, listeners and clusters in one document: `envoy --mode validate` does not read LDS and CDS files."""
+    bootstrap = yaml.safe_load(files[BOOTSTRAP])
+    del bootstrap["dynamic_resources"]
+    resources = bootstrap["static_resources"]
+    resources["listeners"] = _resources(files[LISTENERS])
+    resources["clusters"] += _resources(files[CLUSTERS])
+    return json.dumps(bootstrap, indent=1)
+
+
+def _resources(text: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in item.items() if key != "@type"} for item in yaml.safe_load(text)["resources"]]
+
+
+def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
+    folder = deployment.envoy_dir.absolute()
+    return {
+        "deployment": deployment,
+        "node_id": f"plano-{deployment.run_dir.parent.name or 'default'}",
+        "lds_path": str(folder / LISTENERS),
+        "cds_path": str(folder / CLUSTERS),
+        "watched_directory": str(folder),
+        "worker_sockets": [str(deployment.worker_socket(index)) for index in range(deployment.workers)],
+        "listeners": [_listener(listener) for listener in config.listeners],
+        "clusters": provider_clusters(config),
+        "ca_path": config.overrides.upstream_tls_ca_path or _ca_bundle(),
+        "buffer_limit": config.overrides.buffer_limit_bytes,
+        "message_timeout": _MESSAGE_TIMEOUT,
+        "unlimited_breakers": json.dumps(
+            {"thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 1_000_000)]}
+        ),
+        "cluster_header": CLUSTER,
+        "mark_header": LOCAL_REPLY,
+        "edge_headers": _EDGE_HEADERS,
+        "upstream_headers_to_remove": list(_UPSTREAM_HEADERS_TO_REMOVE),
+        "own_reply_filter": OWN_REPLY_FILTER,
+        "local_replies": local_replies(config.overrides.max_request_bytes),
+        "access_log_path": str(deployment.log_dir.absolute() / "access.log"),
+        "no_sidecar": json.dumps(
+            {
+                "envoy.filters.http.ext_proc": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute",
+                    "disabled": True,
+                }
+            }
+        ),
+    }
+
+
+def _listener(listener: Listener) -> _ListenerView:
+    model = listener.type == "model"
+    return _ListenerView(
+        name=listener.name,
+        display_name=listener.name,
+        stat_prefix=re.sub(r"[^A-Za-z0-9_]+", "_", listener.name),
+        address=listener.address,
+        port=listener.port,
+        timeout=listener.timeout,
+        max_retries=listener.max_retries,
+        template="model_listener.yaml.j2" if model else "service_listener.yaml.j2",
+        prefix="/agents/" if listener.type == "agent" else "/",
+    )
+
+
+def _ca_bundle() -> str:
+    return next((path for path in _CA_BUNDLES if Path(path).is_file()), _CA_BUNDLES[0])
