@@ -1,0 +1,38 @@
+"""`python -m brightstaff`: the routing service on a loopback port."""
+
+import sys
+
+import uvicorn
+
+from brightstaff.app import create_app
+from planoctl.config.findings import ConfigError
+from planoctl.config.process import load_service_config, service_parser, start_logging
+
+_DRAIN_SECONDS = 30
+
+
+def main() -> int:
+    parser = service_parser("brightstaff", "The routing service of the gateway.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
+    parser.add_argument("--port", type=int, default=9091)
+    arguments = parser.parse_args()
+    start_logging(arguments.log_level)
+    try:
+        config = load_service_config(arguments.config, arguments.secrets)
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 — the process's last words
+        return 1
+    uvicorn.run(
+        create_app(config),
+        host=arguments.host,
+        port=arguments.port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""brightstaff's HTTP surface."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from brightstaff.models import anthropic_model, anthropic_models, openai_model, openai_models
+from hermesllm.error_bodies import render_error
+from hermesllm.errors import ErrorReport, GatewayError
+from hermesllm.formats import Format
+from planoctl.config.registry import ModelRegistry
+from planoctl.config.runtime import RuntimeConfig
+
+_CORS = {"access-control-allow-origin": "*"}
+_PREFLIGHT = {
+    **_CORS,
+    "allow": "GET, OPTIONS",
+    "access-control-allow-headers": "Authorization, Content-Type, X-Api-Key, Anthropic-Version",
+    "access-control-allow-methods": "GET, OPTIONS",
+}
+
+
+@dataclass(slots=True)
+class State:
+    """What the handlers read. `snapshot` fields are replaced together when the configuration changes."""
+
+    config: RuntimeConfig
+    registry: ModelRegistry
+    ready: bool = False
+
+
+def create_app(config: RuntimeConfig) -> Starlette:
+    state = State(config, ModelRegistry(config))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        state.ready = True
+        yield
+        state.ready = False
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/v1/models", list_models, methods=["GET"]),
+            Route("/v1/models", preflight, methods=["OPTIONS"]),
+            Route("/v1/models/{name:path}", show_model, methods=["GET"]),
+        ],
+        exception_handlers={GatewayError: gateway_error, 404: not_found, 405: not_found, 500: fault},
+        lifespan=lifespan,
+    )
+    app.state.gateway = state
+    return app
+
+
+async def healthz(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request) -> Response:
+    ready = _state(request).ready
+    return JSONResponse({"status": "ready" if ready else "stopping"}, status_code=200 if ready else 503)
+
+
+async def preflight(_request: Request) -> Response:
+    return Response(status_code=204, headers=_PREFLIGHT)
+
+
+async def list_models(request: Request) -> Response:
+    registry = _state(request).registry
+    if _client_format(request) is Format.ANTHROPIC:
+        return JSONResponse(anthropic_models(registry, request.query_params), headers=_CORS)
+    return JSONResponse(openai_models(registry), headers=_CORS)
+
+
+async def show_model(request: Request) -> Response:
+    name = request.path_params["name"]
+    registry = _state(request).registry
+    candidate = registry.resolve(name)
+    if candidate is None or candidate.entry.internal:
+        raise GatewayError(
+            f"The model '{name[:200]}' does not exist",
+            status=404,
+            code="model_not_found",
+            param="model",
+            remedy="GET /v1/models lists the configured models.",
+        )
+    render = anthropic_model if _client_format(request) is Format.ANTHROPIC else openai_model
+    return JSONResponse(render(name, candidate), headers=_CORS)
+
+
+async def gateway_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, GatewayError):
+        raise error
+    return _answer(request, error.report())
+
+
+async def not_found(request: Request, error: Exception) -> Response:
+    status = getattr(error, "status_code", 404)
+    message = f"{request.method} {request.url.path[:200]} is not served here"
+    remedy = "Model listeners serve POST /v1/chat/completions, POST /v1/messages and GET /v1/models."
+    return _answer(request, ErrorReport(status=status, code="unknown_path", message=message, remedy=remedy))
+
+
+async def fault(request: Request, _error: Exception) -> Response:
+    report = ErrorReport(
+        status=500,
+        code="internal_error",
+        message="Internal gateway error",
+        remedy="Report it with the request id; the log of brightstaff has the details.",
+    )
+    return _answer(request, report)
+
+
+def _answer(request: Request, report: ErrorReport) -> Response:
+    body = render_error(_client_format(request), report.about(request_id=request.headers.get("x-request-id")))
+    return Response(body, status_code=report.status, media_type="application/json", headers=_CORS)
+
+
+def _client_format(request: Request) -> Format:
+    return Format.ANTHROPIC if "anthropic-version" in request.headers else Format.CHAT
+
+
+def _state(request: Request) -> State:
+    state: State = request.app.state.gateway
+    return state

@@ -1,0 +1,32 @@
+"""`python -m extproc`: one sidecar worker."""
+
+import gc
+import sys
+from pathlib import Path
+
+import uvloop
+
+from extproc.server import serve
+from extproc.stage import Snapshot
+from planoctl.config.findings import ConfigError
+from planoctl.config.process import load_service_config, service_parser, start_logging
+
+
+def main() -> int:
+    parser = service_parser("extproc", "One worker of the ext_proc sidecar.")
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket to serve on")
+    arguments = parser.parse_args()
+    start_logging(arguments.log_level)
+    try:
+        snapshot = Snapshot.of(load_service_config(arguments.config, arguments.secrets))
+    except ConfigError as error:
+        print(error, file=sys.stderr)  # noqa: T201 — the process's last words
+        return 1
+    gc.collect()
+    gc.freeze()  # what lives as long as the worker need not be walked by every collection
+    uvloop.run(serve(snapshot, arguments.socket))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

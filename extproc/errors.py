@@ -1,0 +1,94 @@
+"""The sidecar's part of the error tree: what can go wrong before a request has a provider, or on the way to it.
+
+GatewayError (hermesllm.errors)
+├── NoModelSpecified      400
+├── ModelNotFound         404
+├── UnknownPath           404
+├── MethodNotAllowed      405
+├── NoCredential          400: the configuration has no key for the provider
+├── BodyTooLarge          413
+└── UpstreamUnavailable   502, 503, 504: Envoy could not get an answer from the provider
+"""
+
+from collections.abc import Sequence
+
+from hermesllm.errors import GatewayError, InvalidRequest
+from hermesllm.formats import CLIENT_ENDPOINTS
+
+_LISTED = 20
+
+
+class NoModelSpecified(InvalidRequest):
+    code = "no_model_specified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No model specified in request and no default provider configured",
+            param="model",
+            remedy="Name a model in the request body, or mark one entry of model_providers with `default: true`.",
+        )
+
+
+class ModelNotFound(GatewayError):
+    status = 404
+    code = "model_not_found"
+
+    def __init__(self, model: str, configured: Sequence[str], *, param: str = "model") -> None:
+        shown = ", ".join(configured[:_LISTED]) or "none"
+        more = f" and {len(configured) - _LISTED} more (GET /v1/models lists all)" if len(configured) > _LISTED else ""
+        super().__init__(
+            f"Model '{model[:200]}' not found in configured providers",
+            param=param,
+            model=model[:200],
+            remedy=f"Use one of the configured models: {shown}{more}.",
+        )
+
+
+class UnknownPath(GatewayError):
+    status = 404
+    code = "unknown_path"
+
+    def __init__(self, path: str) -> None:
+        served = ", ".join(f"POST {endpoint.path}" for endpoint in CLIENT_ENDPOINTS)
+        super().__init__(
+            f"Unsupported endpoint: {path.partition('?')[0][:200]}",
+            remedy=f"This listener serves {served}, GET /v1/models and GET /healthz.",
+        )
+
+
+class MethodNotAllowed(GatewayError):
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, method: str, path: str) -> None:
+        bare = path.partition("?")[0]
+        super().__init__(f"{method} is not allowed on {bare[:200]}", remedy=f"Send POST {bare[:200]}.")
+
+
+class NoCredential(InvalidRequest):
+    code = "no_access_key"
+
+    def __init__(self, name: str, provider: str, model: str) -> None:
+        super().__init__(
+            f'No access key configured for selected LLM Provider "{name}"',
+            provider=provider,
+            model=model,
+            remedy="Set access_key for this entry of model_providers, or passthrough_auth: true to forward the "
+            "client's own key.",
+        )
+
+
+class BodyTooLarge(GatewayError):
+    status = 413
+    code = "request_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request body is larger than the limit of {limit} bytes",
+            remedy="Send a smaller body, or raise overrides.max_request_bytes.",
+        )
+
+
+class UpstreamUnavailable(GatewayError):
+    status = 503
+    code = "provider_unavailable"

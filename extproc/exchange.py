@@ -1,0 +1,237 @@
+"""One request's exchange with one candidate: path, headers and body on the way out, and everything on the way back.
+
+An Exchange is made per attempt and never shared. It knows nothing of ext_proc messages: the stages speak those.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from extproc.content_encoding import Decoder, DecodingError, decode_body, decoder
+from extproc.credentials import apply_credential
+from extproc.splice import replace_model
+from hermesllm.error_bodies import error_event, read_upstream_error, render_error
+from hermesllm.errors import ErrorReport, GatewayError, InvalidUpstreamResponse
+from hermesllm.formats import Format
+from hermesllm.reading import request_bytes
+from hermesllm.translate import translator
+from hermesllm.translate.base import Context, StreamTranslator
+from planoctl.config.headers import CLUSTER, DROPPED, SERVED_MODEL, SERVED_PROVIDER
+from planoctl.config.registry import Candidate
+
+_EVENT_STREAM = "text/event-stream"
+_JSON = "application/json"
+_ERROR_STATUS = 400
+_REWRITTEN = ("content-length", "content-encoding")  # headers that describe a body which the client does not get
+_SHORTEST_SECRET = 6  # shorter ones are words that an error text may well contain
+_ANSWER_REMEDY = "Check that base_url points at the provider's API; try again if this happens rarely."
+_ENDLESS = 1 << 40  # a stream is not kept, so only its rate matters
+
+
+class BodyMode(Enum):
+    """What the exchange needs of the response body."""
+
+    NONE = "none"
+    STREAMED = "streamed"
+    BUFFERED = "buffered"
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """What changes of a request on its way to the provider; `body` None: the client's bytes go on as they are."""
+
+    set_headers: dict[str, str]
+    remove_headers: list[str]
+    body: bytes | None
+
+
+@dataclass(slots=True)
+class ResponseHead:
+    mode: BodyMode
+    set_headers: dict[str, str] = field(default_factory=dict)
+    remove_headers: list[str] = field(default_factory=list)
+
+
+class Exchange:
+    """The exchange of one client request with one candidate.
+
+    `body_limit` bounds what a compressed answer may decode to, in bytes.
+    """
+
+    def __init__(self, client: Format, candidate: Candidate, *, body_limit: int, request_id: str | None = None) -> None:
+        self.client = client
+        self.candidate = candidate
+        self.upstream = candidate.provider.upstream_format(client)
+        self._request_id = request_id
+        self._context = Context(candidate.provider, candidate.model, request_id=request_id)
+        self._translator = translator(client, self.upstream, self._context)
+        self._wants_stream = False
+        self._status = 0
+        self._content_type = ""
+        self._body_limit = body_limit
+        self._content_encoding = ""
+        self._decoder: Decoder | None = None
+        self._stream: StreamTranslator | None = None
+        self._broken = False
+
+    @property
+    def same_format(self) -> bool:
+        return self.client is self.upstream
+
+    def request(self, headers: Mapping[str, str], raw: bytes, document: dict[str, Any]) -> UpstreamRequest:
+        """The provider's request for a client's. `document` is `raw` parsed, and may be edited.
+
+        Raises InvalidRequest, Untranslatable and NoCredential, naming provider and model.
+        """
+        candidate = self.candidate
+        self._wants_stream = document.get("stream") is True
+        changes: dict[str, str] = {}
+        removed: list[str] = []
+        apply_credential(candidate, self.upstream, headers, changes, removed)
+        body = self._request_body(raw, document)
+        changes[":path"] = self._path(headers.get(":path", ""))
+        changes[CLUSTER] = candidate.entry.cluster_name or candidate.provider.id
+        changes["content-type"] = _JSON
+        changes["accept-encoding"] = "identity"  # short answers gain nothing, and streams lose their rhythm
+        for name, value in candidate.entry.headers.items():
+            changes[name.lower()] = value
+        return UpstreamRequest(changes, [name for name in removed if name not in changes], body)
+
+    def _request_body(self, raw: bytes, document: dict[str, Any]) -> bytes | None:
+        if not self.same_format:
+            return request_bytes(self._translator.request(document))
+        original = dict(document)
+        edited = self._translator.request(document)
+        changed = {name for name in edited.keys() | original.keys() if edited.get(name) is not original.get(name)}
+        if not changed:
+            return None
+        if changed == {"model"}:
+            spliced = replace_model(raw, original.get("model"), self.candidate.model)
+            if spliced is not None:
+                return spliced
+        return request_bytes(edited)
+
+    def _path(self, requested: str) -> str:
+        entry, provider = self.candidate.entry, self.candidate.provider
+        path = provider.path(self.upstream, self.candidate.model, entry.base_url_path_prefix)
+        query = requested.partition("?")[2]
+        if query and self.same_format and "?" not in path:
+            path = f"{path}?{query}"
+        return path
+
+    def response_head(self, status: int, headers: Mapping[str, str]) -> ResponseHead:
+        """What the response needs, decided by its status and headers."""
+        self._status = status
+        self._content_type = headers.get("content-type", "")
+        self._content_encoding = headers.get("content-encoding", "")
+        marks = {SERVED_MODEL: self.candidate.name, SERVED_PROVIDER: self.candidate.provider.id}
+        if status >= _ERROR_STATUS:
+            return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
+        if self.same_format:
+            return ResponseHead(BodyMode.NONE, marks)
+        if self._context.dropped:
+            marks[DROPPED] = _header_text(self._context.dropped)
+        if self._wants_stream:
+            marks["content-type"] = _EVENT_STREAM
+        if self._content_type.startswith(_EVENT_STREAM) and self._wants_stream:
+            try:
+                self._decoder = decoder(self._content_encoding, _ENDLESS)
+            except DecodingError as fault:
+                raise self._invalid(str(fault)) from None
+            self._stream = self._translator.stream()
+            return ResponseHead(BodyMode.STREAMED, marks, list(_REWRITTEN))
+        return ResponseHead(BodyMode.BUFFERED, marks, list(_REWRITTEN))
+
+    def response_chunk(self, data: bytes, *, end: bool) -> bytes:
+        """Client bytes for provider bytes of a STREAMED response."""
+        stream = self._stream
+        if stream is None or self._broken:
+            return b""
+        try:
+            if self._decoder is not None:
+                data = self._decoder.decode(data)
+                if end:
+                    data += self._decoder.flush()
+        except DecodingError as fault:
+            self._broken = True
+            return error_event(self.client, self._about(self._invalid(str(fault)).report()))
+        out = stream.decode(data) if data else b""
+        return out + stream.flush() if end else out
+
+    def response_body(self, body: bytes) -> bytes:
+        """The client's whole body for a BUFFERED 2xx response. Raises InvalidUpstreamResponse."""
+        try:
+            document = orjson.loads(decode_body(self._content_encoding, body, self._body_limit))
+        except (DecodingError, orjson.JSONDecodeError) as fault:
+            raise self._invalid(f"not valid JSON ({fault})") from None
+        try:
+            if self._wants_stream:
+                return self._translator.response_as_stream(document)
+            return orjson.dumps(self._translator.response(document))
+        except GatewayError as fault:
+            fault.provider, fault.model = self.candidate.provider.id, self.candidate.model
+            fault.remedy = fault.remedy or _ANSWER_REMEDY
+            raise
+        except TypeError:  # what the encoder refuses: nesting beyond 254
+            raise self._invalid("nested too deeply") from None
+
+    def _invalid(self, reason: str) -> InvalidUpstreamResponse:
+        return InvalidUpstreamResponse(
+            f"Response parsing error: the provider's answer is {reason}",
+            provider=self.candidate.provider.id,
+            model=self.candidate.model,
+            remedy=_ANSWER_REMEDY,
+        )
+
+    def upstream_error(self, body: bytes) -> bytes:
+        """The client's error body for a provider's 4xx or 5xx response."""
+        with suppress(DecodingError):  # then the text is unreadable, but status, provider and model still tell
+            body = decode_body(self._content_encoding, body, self._body_limit)
+        report = read_upstream_error(self.upstream, self._status, self._content_type, self._redacted(body))
+        return render_error(self.client, self._about(report))
+
+    def _redacted(self, body: bytes) -> bytes:
+        """Some providers quote the key they refuse; a client must not learn the gateway's."""
+        key = (self.candidate.entry.access_key or "").strip().encode()
+        return body.replace(key, b"***") if len(key) >= _SHORTEST_SECRET else body
+
+    def _about(self, report: ErrorReport) -> ErrorReport:
+        """The report with provider, model, remedy and request id."""
+        return report.about(
+            provider=self.candidate.provider.id,
+            model=self.candidate.model,
+            request_id=self._request_id,
+            remedy=report.remedy or remedy(report.status, self.candidate),
+        )
+
+
+def remedy(status: int, candidate: Candidate) -> str:
+    """What a reader can do about a provider's status."""
+    provider, entry = candidate.provider.id, candidate.entry
+    match status:
+        case 401 | 403 if entry.passthrough_auth:
+            return f"The key that the client sent was passed through; send one that {provider} accepts."
+        case 401 | 403:
+            return f"Check access_key of model_providers entry '{entry.name}' and what the key may use."
+        case 402:
+            return f"Check billing and credit of the account at {provider}."
+        case 404:
+            return f"Check that {provider} offers model '{candidate.model}' and that base_url is right."
+        case 413:
+            return "Send a smaller request."
+        case 429:
+            return f"Wait and retry (see retry-after), or raise the quota at {provider}."
+        case _ if status < 500:
+            return "Correct the request; the provider refused it as it is."
+        case _:
+            return f"Retry later; the fault is on the side of {provider}."
+
+
+def _header_text(dropped: list[str]) -> str:
+    """The dropped members as a header value: they hold names that the client chose."""
+    text = ", ".join(dict.fromkeys(dropped))
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:1000]

@@ -1,0 +1,74 @@
+"""Finding `:path` in an HPACK header block (RFC 7541), the one header the server needs of a gRPC call.
+
+The server announces a dynamic table of size 0, so every block can be read on its own.
+"""
+
+from functools import lru_cache
+
+from hpack.exceptions import HPACKDecodingError
+from hpack.huffman_table import decode_huffman
+
+_PATH_INDEXES = (4, 5)  # `:path: /` and `:path: /index.html` of the static table
+
+
+class MalformedBlock(ValueError):
+    """The header block is not HPACK."""
+
+
+def find_path(block: bytes) -> str | None:
+    """The value of `:path`, None where the block has none. Raises MalformedBlock."""
+    position = 0
+    while position < len(block):
+        first = block[position]
+        if first & 0x80:  # indexed field: name and value from the static table, which has no gRPC path
+            _, position = _integer(block, position, 0x7F)
+        elif first & 0xE0 == 0x20:  # dynamic table size update
+            _, position = _integer(block, position, 0x1F)
+        else:
+            index, position = _integer(block, position, 0x3F if first & 0x40 else 0x0F)
+            name = b""
+            if index == 0:
+                name, position = _string(block, position)
+            value, position = _string(block, position)
+            if index in _PATH_INDEXES or _text(name) == ":path":
+                return _text(value)
+    return None
+
+
+def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
+    """An integer with a prefix of `mask` bits (section 5.1), and the position behind it."""
+    try:
+        value = block[position] & mask
+        position += 1
+        if value < mask:
+            return value, position
+        for shift in range(0, 28, 7):
+            byte = block[position]
+            position += 1
+            value += (byte & 0x7F) << shift
+            if not byte & 0x80:
+                return value, position
+    except IndexError:
+        raise MalformedBlock("an integer is cut") from None
+    raise MalformedBlock("an integer is too large")
+
+
+def _string(block: bytes, position: int) -> tuple[bytes, int]:
+    """A string (section 5.2), still as it came: its first byte tells whether it is Huffman-coded."""
+    start = position
+    length, position = _integer(block, position, 0x7F)
+    end = position + length
+    if end > len(block):
+        raise MalformedBlock("a string is cut")
+    return block[start : start + 1] + block[position:end], end
+
+
+@lru_cache(maxsize=64)
+def _text(string: bytes) -> str:
+    if not string:
+        return ""
+    try:
+        raw = decode_huffman(string[1:]) if string[0] & 0x80 else string[1:]
+    except HPACKDecodingError as fault:
+        raise MalformedBlock(str(fault)) from None
+    return bytes(raw or b"").decode("ascii", "replace")
