@@ -1,0 +1,59 @@
+"""What `up` prints when the gateway runs."""
+
+import json
+from typing import TYPE_CHECKING
+
+from planoctl.cli.console import BRAND, say, success
+from planoctl.instance import Instance
+
+if TYPE_CHECKING:
+    from planoctl.cli.prepare import Prepared
+    from planoctl.config.runtime import ModelProvider, RuntimeConfig
+
+_MOST_MODELS = 8
+_ANY_MODEL = "gpt-4o-mini"
+
+
+def announce(prepared: "Prepared") -> None:
+    """Say that it runs, where, with which models, and what to do next."""
+    plan, suffix = prepared.plan, instance_option(prepared.instance)
+    config = prepared.configuration.loaded.runtime
+    success("Plano is running")
+    for listener in plan.listeners:
+        say(f"  {listener.type:<8} {listener.url}  ({listener.name})", style=BRAND)
+    say(f"  models   {_models(config)}")
+    say(f"  config   {plan.config}")
+    say(f"  logs     {plan.log_dir}")
+    say()
+    say(f"Next:  planoctl status{suffix}  ·  planoctl logs --follow{suffix}  ·  planoctl down{suffix}")
+    url = next((listener.url for listener in plan.listeners if listener.type == "model"), None)
+    if url is not None:
+        say(f"       {_curl(url, example_model(config))}")
+
+
+def instance_option(instance: Instance) -> str:
+    """What to add to a command so that it means this instance."""
+    return "" if instance.is_default else f" --instance {instance.name}"
+
+
+def example_model(config: "RuntimeConfig") -> str:
+    """A model that a first request can ask for: the default one, or the first that is no wildcard."""
+    models = [provider for provider in config.model_providers if not provider.internal and not provider.wildcard]
+    chosen = next((provider for provider in models if provider.default), models[0] if models else None)
+    return chosen.model if chosen else _ANY_MODEL
+
+
+def _models(config: "RuntimeConfig") -> str:
+    names = [_shown(provider) for provider in config.model_providers if not provider.internal]
+    more = f" and {len(names) - _MOST_MODELS} more" if len(names) > _MOST_MODELS else ""
+    return ", ".join(names[:_MOST_MODELS]) + more if names else "none"
+
+
+def _shown(provider: "ModelProvider") -> str:
+    name = f"{provider.wildcard_prefix or provider.provider_interface}/*" if provider.wildcard else provider.model
+    return f"{name} (default)" if provider.default else name
+
+
+def _curl(url: str, model: str) -> str:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    return f"curl {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'"

@@ -1,0 +1,103 @@
+"""All of a start that touches nothing that is running: check the configuration, the ports and Envoy's opinion."""
+
+from dataclasses import dataclass
+
+from planoctl.cli.configuration import Configuration, demo_configuration, read_configuration
+from planoctl.cli.errors import CliError
+from planoctl.cli.options import internal_ports, usable_cores
+from planoctl.config.deployment import Deployment
+from planoctl.envoy_binary import EnvoyError, check_version, find_envoy, validate_files
+from planoctl.instance import Instance
+from planoctl.launch import build_plan, mock_provider, wanted_addresses
+from planoctl.port_check import Address, find_conflicts, free_port
+from planoctl.supervise.control import Running
+from planoctl.supervise.plan import Plan, StartRequest
+
+_MOST_DEFAULT_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A checked start. `envoy_files` (name → text) are still only in memory."""
+
+    instance: Instance
+    configuration: Configuration
+    deployment: Deployment
+    envoy_files: dict[str, str]
+    plan: Plan
+
+
+def prepare(request: StartRequest, instance: Instance, running: Running | None) -> Prepared:
+    """Check everything; raises CliError. `running` is the instance that will be replaced: its ports count as free."""
+    from planoctl.render import render_envoy
+
+    mock_port = free_port() if request.demo else None
+    if mock_port is None:
+        configuration = read_configuration(request, instance)
+    else:
+        configuration = demo_configuration(request, instance, mock_port)
+    config = configuration.loaded.runtime
+    deployment = _deployment(request, instance)
+    _check_ports(wanted_addresses(config, deployment), running)
+    instance.create(deployment)
+    files = render_envoy(config, deployment)
+    try:
+        envoy = find_envoy(request.envoy_path)
+        version = check_version(envoy)
+        validate_files(envoy, files)
+    except EnvoyError as error:
+        raise CliError(str(error), remedy=error.remedy) from error
+    plan = build_plan(
+        instance.name,
+        config,
+        deployment,
+        envoy=envoy,
+        envoy_version=version,
+        secret_names=tuple(sorted(configuration.loaded.secrets)),
+        config_file=configuration.file,
+        request=request,
+        extra=() if mock_port is None else (mock_provider(deployment, mock_port),),
+    )
+    return Prepared(instance, configuration, deployment, files, plan)
+
+
+def _deployment(request: StartRequest, instance: Instance) -> Deployment:
+    cores = usable_cores()
+    try:
+        return instance.deployment(
+            workers=request.workers or min(cores, _MOST_DEFAULT_WORKERS),
+            concurrency=request.concurrency or cores,
+            ports=internal_ports(random=not instance.is_default),
+            log_level=request.log_level,
+        )
+    except OSError as error:
+        raise CliError(
+            f"no folder for Unix sockets: {error}",
+            remedy="set PLANO_HOME to a shorter path: socket paths are limited to about 100 bytes",
+        ) from error
+
+
+def _check_ports(addresses: list[Address], running: Running | None) -> None:
+    """Each address must be free, or held by the instance that will be replaced, and wanted once."""
+    seen: dict[int, Address] = {}
+    for address in addresses:
+        other = seen.setdefault(address.port, address)
+        if other is not address and address.purpose in {"brightstaff", "Envoy admin"}:
+            raise CliError(
+                f"port {address.port} is wanted by {other.purpose} and by {address.purpose}",
+                remedy="change the listener's port, or PLANO_BRIGHTSTAFF_PORT or PLANO_ADMIN_PORT",
+            )
+    conflicts = find_conflicts(addresses, ours=running.pids() if running else frozenset())
+    if conflicts:
+        raise CliError(
+            "a port is in use" if len(conflicts) == 1 else "ports are in use",
+            details=[f"  • {conflict}" for conflict in conflicts],
+            remedy=_port_remedy(conflicts[0].address),
+        )
+
+
+def _port_remedy(address: Address) -> str:
+    variable = {"brightstaff": "PLANO_BRIGHTSTAFF_PORT", "Envoy admin": "PLANO_ADMIN_PORT"}.get(address.purpose)
+    if variable:
+        return f"stop that process, or choose another port with {variable} (0 takes a free one)"
+    return "stop that process, or choose another port for the listener (`port:`, or --listener-port without a file)"

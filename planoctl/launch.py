@@ -1,0 +1,165 @@
+"""Turns a configuration and a deployment into the plan of the processes that serve it."""
+
+import ipaddress
+import sys
+from pathlib import Path
+
+from planoctl.config.deployment import Deployment
+from planoctl.config.runtime import Listener, RuntimeConfig
+from planoctl.port_check import Address
+from planoctl.supervise.plan import DRAIN_SECONDS, Child, ListenerView, Plan, Probe, StartRequest
+
+LOOPBACK = "127.0.0.1"
+_PYTHON_MODULE = (sys.executable, "-P", "-m")
+"""-P: a folder of the user that is called `extproc` must not take the place of ours."""
+
+
+def listener_url(listener: Listener) -> str:
+    """Where a client on this host reaches the listener."""
+    return f"http://{_reachable(listener.address)}:{listener.port}"
+
+
+def wanted_addresses(config: RuntimeConfig, deployment: Deployment) -> list[Address]:
+    """Every TCP address the instance will bind."""
+    return [
+        *(Address(item.address, item.port, f"listener {item.name}") for item in config.listeners),
+        Address(LOOPBACK, deployment.ports.brightstaff, "brightstaff"),
+        Address(LOOPBACK, deployment.ports.admin, "Envoy admin"),
+    ]
+
+
+def build_plan(
+    instance: str,
+    config: RuntimeConfig,
+    deployment: Deployment,
+    *,
+    envoy: Path,
+    envoy_version: str,
+    secret_names: tuple[str, ...],
+    config_file: Path,
+    request: StartRequest,
+    extra: tuple[Child, ...] = (),
+) -> Plan:
+    """The plan: sidecar workers and brightstaff first, then Envoy; stopped in the order Envoy, sidecar, brightstaff."""
+    children = (
+        *extra,
+        _brightstaff(deployment),
+        *(_worker(deployment, index) for index in range(deployment.workers)),
+        _envoy(config, deployment, envoy),
+    )
+    return Plan(
+        instance=instance,
+        run_dir=str(deployment.run_dir),
+        children=children,
+        listeners=tuple(
+            ListenerView(name=item.name, type=item.type, url=listener_url(item)) for item in config.listeners
+        ),
+        ports=tuple(address.port for address in wanted_addresses(config, deployment)),
+        hidden_environment=secret_names,
+        envoy_version=envoy_version,
+        config=str(config_file),
+        request=request,
+    )
+
+
+def service_commands(deployment: Deployment) -> list[tuple[str, ...]]:
+    """How to start everything by hand, in order."""
+    workers = [_worker(deployment, index).argv for index in range(deployment.workers)]
+    return [_brightstaff(deployment).argv, *workers, envoy_command(deployment, "envoy")]
+
+
+def mock_provider(deployment: Deployment, port: int) -> Child:
+    """A provider that answers without a model, for the demo."""
+    return Child(
+        name="mock-provider",
+        component="mock-provider",
+        argv=(*_PYTHON_MODULE, "planoctl", "mock-provider", "--port", str(port)),
+        log=str(deployment.log_dir / "mock-provider.log"),
+        probes=(Probe(kind="port", target=f"{LOOPBACK}:{port}"),),
+    )
+
+
+def _worker(deployment: Deployment, index: int) -> Child:
+    socket = str(deployment.worker_socket(index))
+    return Child(
+        name=f"extproc-{index}",
+        component="extproc",
+        argv=(*_service("extproc", deployment), "--socket", socket, "--log-level", _python_level(deployment)),
+        log=str(deployment.log_dir / f"extproc-{index}.log"),
+        probes=(Probe(kind="socket", target=socket),),
+        stale_files=(socket,),
+        stop_rank=2,
+    )
+
+
+def _brightstaff(deployment: Deployment) -> Child:
+    port = deployment.ports.brightstaff
+    return Child(
+        name="brightstaff",
+        component="brightstaff",
+        argv=(
+            *_service("brightstaff", deployment),
+            *("--port", str(port)),
+            *("--log-level", _python_level(deployment)),
+        ),
+        log=str(deployment.log_dir / "brightstaff.log"),
+        probes=(Probe(kind="http", target=f"http://{LOOPBACK}:{port}/healthz"),),
+        stale_files=(str(deployment.brightstaff_socket),),
+        stop_rank=1,
+    )
+
+
+def _envoy(config: RuntimeConfig, deployment: Deployment, binary: Path) -> Child:
+    admin = f"http://{LOOPBACK}:{deployment.ports.admin}"
+    listeners = dict.fromkeys(f"{listener_url(listener)}/healthz" for listener in config.listeners)
+    return Child(
+        name="envoy",
+        component="envoy",
+        argv=envoy_command(deployment, str(binary)),
+        log=str(deployment.log_dir / "envoy.log"),
+        probes=tuple(Probe(kind="http", target=url) for url in (f"{admin}/ready", *listeners)),
+        start_stage=1,
+        stop_rank=3,
+        drain_admin=admin,
+    )
+
+
+def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
+    """How Envoy is started.
+
+    Hot restart is off: it is never used, and its shared memory would outlive each start. The component `main` is quiet
+    because it lists every extension at each start.
+    """
+    quiet = ("--component-log-level", "main:warning") if deployment.log_level == "info" else ()
+    return (
+        binary,
+        *("-c", str(deployment.bootstrap_path)),
+        "--disable-hot-restart",
+        *("--concurrency", str(deployment.concurrency)),
+        *("--log-level", deployment.log_level),
+        *quiet,
+        *("--drain-time-s", f"{DRAIN_SECONDS:.0f}"),
+    )
+
+
+def _service(module: str, deployment: Deployment) -> tuple[str, ...]:
+    return (
+        *_PYTHON_MODULE,
+        module,
+        *("--config", str(deployment.config_path)),
+        *("--secrets", str(deployment.secrets_path)),
+    )
+
+
+def _python_level(deployment: Deployment) -> str:
+    return "debug" if deployment.log_level == "trace" else deployment.log_level
+
+
+def _reachable(address: str) -> str:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if parsed.is_unspecified:
+        return "[::1]" if parsed.version == 6 else LOOPBACK
+    return f"[{address}]" if parsed.version == 6 else address

@@ -1,0 +1,39 @@
+"""Keeps log files small: a file over the limit is copied aside and emptied in place.
+
+Children hold their logs open in append mode, so they go on writing into the emptied file. Lines written between copy
+and truncation (microseconds) are lost; that is the price of not having to tell every child to reopen.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+MAX_BYTES = 50 * 1024 * 1024
+KEPT_FILES = 3
+
+
+def rotate_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> list[Path]:
+    """Roll every `*.log` in `folder` that is larger than `max_bytes`; returns the files that were rolled."""
+    rolled = []
+    for path in sorted(folder.glob("*.log")):
+        try:
+            if path.stat().st_size > max_bytes:
+                _roll(path)
+                rolled.append(path)
+        except FileNotFoundError:
+            continue
+    return rolled
+
+
+def _roll(path: Path) -> None:
+    for number in range(KEPT_FILES, 1, -1):
+        older = _numbered(path, number - 1)
+        if older.exists():
+            older.replace(_numbered(path, number))
+    shutil.copyfile(path, _numbered(path, 1))
+    _numbered(path, 1).chmod(0o600)
+    os.truncate(path, 0)
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.name}.{number}")
