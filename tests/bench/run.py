@@ -1,0 +1,165 @@
+"""`make bench`: the gateway beside a bare Envoy, on the same machine, in the same run.
+
+Rounds alternate (gateway, bare, gateway, bare …), so that a busy moment of the machine hits both; figures are medians.
+"""
+
+import contextlib
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.bench import report
+from tests.bench.cases import CASES, Case, Client
+from tests.bench.servers import (
+    ANTHROPIC_MODEL,
+    OPENAI_MODEL,
+    Target,
+    build_program,
+    start_bare_envoy,
+    start_gateway,
+    start_upstream,
+)
+
+BARE_MODEL = "bench"
+_SOAK_CASES = ((CASES[0], 8), (CASES[1], 8), (CASES[2], 8), (CASES[3], 40), (CASES[4], 20), (CASES[5], 20))
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True, help="Rounds of each case.")
+@click.option("--seconds", default=4.0, show_default=True, help="Measured time of a round, after a second of warm-up.")
+@click.option("--quick", is_flag=True, help="One short round: shows that everything works, not how fast it is.")
+@click.option("--only", metavar="TEXT", help="Only the cases whose names contain this.")
+@click.option("--rate", default=0.0, help="Open loop for unary cases: this many requests/s.")
+@click.option("--workers", default=1, show_default=True, help="Sidecar processes.")
+@click.option("--concurrency", default=1, show_default=True, help="Threads of each Envoy.")
+@click.option("--events", default=50, show_default=True, help="Events of a stream.")
+@click.option("--gap-us", default=5000, show_default=True, help="Microseconds between the events of a stream.")
+@click.option("--url", help="Measure a gateway that is already running here; bare Envoy runs beside it all the same.")
+@click.option("--upstream-port", default=0, help="Port of the fake upstream, for a gateway that is aimed at it.")
+@click.option("--openai-model", default=OPENAI_MODEL, show_default=True, help="Model with an OpenAI upstream.")
+@click.option("--anthropic-model", default=ANTHROPIC_MODEL, show_default=True, help="Model with an Anthropic upstream.")
+@click.option("--key", default="bench", help="Credential that the client sends.")
+@click.option("--bare-only", is_flag=True, help="Only the bare Envoy: what this machine can do.")
+@click.option("--soak", type=float, metavar="MINUTES", help="Mixed load for this long; prints memory over time.")
+@click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here.")
+@click.option("--check", is_flag=True, help="Exit with 1 when a target is missed.")
+def main(
+    rounds: int,
+    seconds: float,
+    quick: bool,
+    only: str | None,
+    rate: float,
+    workers: int,
+    concurrency: int,
+    events: int,
+    gap_us: int,
+    url: str | None,
+    upstream_port: int,
+    openai_model: str,
+    anthropic_model: str,
+    key: str,
+    bare_only: bool,
+    soak: float | None,
+    json_file: Path | None,
+    check: bool,
+) -> None:
+    """Measure the gateway and, beside it, the same traffic through a bare Envoy."""
+    cases = [case for case in CASES if only is None or only in case.name]
+    if not cases:
+        raise click.UsageError(f"no case contains {only!r}; there are: {', '.join(case.name for case in CASES)}")
+    rounds, seconds, warmup = (1, 1.0, 0.5) if quick else (rounds, seconds, 1.0)
+    models = {"openai": openai_model, "anthropic": anthropic_model}
+    facts = report.machine_facts()
+    click.echo(report.facts_table(facts) + "\n")
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plano-bench-")))
+        client = Client(build_program(), folder, seconds, warmup, key, rate)
+        upstream = stack.enter_context(start_upstream(client.program, port=upstream_port, events=events, gap_us=gap_us))
+        bare = stack.enter_context(start_bare_envoy(folder, upstream.port, concurrency=concurrency))
+        if bare_only:
+            gateway, models = bare, dict.fromkeys(models, BARE_MODEL)
+            cases = [dataclasses.replace(case, targets=()) for case in cases]
+        elif url is not None:
+            gateway = Target(urlsplit(url).netloc)
+        else:
+            gateway = stack.enter_context(
+                start_gateway(folder, upstream.port, workers=workers, concurrency=concurrency)
+            )
+        if soak is not None:
+            _soak(client, gateway, models, soak)
+            return
+        before = report.resident_mb(gateway.processes)
+        targets = [bare] if bare_only else [gateway, bare]
+        results = [_measure(case, client, targets, upstream, models, rounds) for case in cases]
+        after = report.resident_mb(gateway.processes)
+    click.echo("\n" + report.result_table(results, "bare Envoy alone" if bare_only else "gateway") + "\n")
+    if gateway.processes:
+        click.echo(report.cost_table(results) + "\n")
+        click.echo(report.memory_table(before, after))
+    if json_file is not None:
+        document = {"machine": facts, "memory": {"before": before, "after": after}}
+        document["cases"] = [result.as_json() for result in results]
+        json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    _exit(results, check=check)
+
+
+def _measure(
+    case: Case, client: Client, targets: list[Target], upstream: Target, models: dict[str, str], rounds: int
+) -> report.Result:
+    """All rounds of one case, the targets taking turns. The first target is the one in question."""
+    measured: list[list[report.Figures]] = [[] for _ in targets]
+    for number in range(rounds):
+        for target, figures in zip(targets, measured, strict=True):
+            processes = {**target.processes, **upstream.processes}
+            one = client.measure(case, target.address, models[case.upstream], processes)
+            figures.append(one)
+            name = "gateway" if target is targets[0] and len(targets) > 1 else "bare"
+            click.echo(
+                f"{case.name:34} round {number + 1} {name:8} {one[case.throughput_metric]:>10,.0f}/s"
+                f"  p50 {one['p50_ms']:8.3f} ms  errors {one['errors']} {one['first_error']}"
+                f"  others used {one['other_cores']:.2f} cores",
+                err=True,
+            )
+    return report.Result(case, measured[0], measured[1] if len(measured) > 1 else [])
+
+
+def _soak(client: Client, gateway: Target, models: dict[str, str], minutes: float) -> None:
+    """All kinds of traffic at once; prints memory twenty times on the way."""
+    samples = [(0.0, report.resident_mb(gateway.processes))]
+    long = Client(client.program, client.folder, minutes * 60, 0, client.key)
+    start = time.monotonic()
+    loads = [
+        long.start(Case(case.name, case.client, case.upstream, case.stream, connections), gateway.address, model)
+        for case, connections in _SOAK_CASES
+        for model in [models[case.upstream]]
+    ]
+    for sample in range(1, 21):
+        time.sleep(max(0.0, start + minutes * 3 * sample - time.monotonic()))
+        samples.append((time.monotonic() - start, report.resident_mb(gateway.processes)))
+        click.echo(f"minute {samples[-1][0] / 60:.1f}: {samples[-1][1]}", err=True)
+    for (case, _), load in zip(_SOAK_CASES, loads, strict=True):
+        figures = json.loads(load.communicate(timeout=60)[0])
+        click.echo(f"{case.name}: {figures['requests']} requests, {figures['errors']} errors {figures['first_error']}")
+    if gateway.processes:
+        click.echo("\n" + report.soak_table(samples))
+
+
+def _exit(results: list[report.Result], *, check: bool) -> None:
+    failed = [result.case.name for result in results if result.errors]
+    missed = [f"{result.case.name}: {goal}" for result in results for goal in result.missed]
+    if failed:
+        raise click.ClickException(f"there were errors in: {', '.join(failed)}")
+    if check and missed:
+        raise click.ClickException("targets missed: " + "; ".join(missed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Builds and starts what is measured: the fake upstream, a bare Envoy in front of it, and the gateway."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import yaml
+
+from planoctl.config.runtime import Overrides
+from planoctl.envoy_binary import find_envoy
+from planoctl.instance import Instance
+from planoctl.supervise.state import read_state
+from tests.bench.cases import Processes
+
+FOLDER = Path(__file__).parent
+SOURCE = FOLDER / "llmbench.c"
+PROGRAM = FOLDER / "llmbench"
+OPENAI_MODEL = "bench-gpt"
+ANTHROPIC_MODEL = "bench-claude"
+_INSTANCE = "bench"
+_START_SECONDS = 30.0
+_UNLIMITED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to send requests to, at `host:port`. `processes` are its processes, where they are known."""
+
+    address: str
+    processes: Processes = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
+
+def build_program() -> Path:
+    """Compiles llmbench unless it is newer than its source."""
+    if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
+        compiler = os.environ.get("CC", "cc")
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", str(PROGRAM), str(SOURCE)], check=True)
+    return PROGRAM
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def start_upstream(program: Path, *, port: int, events: int, gap_us: int) -> Iterator[Target]:
+    """The fake provider for both APIs; port 0 takes a free one."""
+    command = [str(program), "serve", "-p", str(port), "-e", str(events), "-g", str(gap_us)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with _ending(process):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("the fake upstream did not start")
+        yield Target(f"127.0.0.1:{int(line)}", {"upstream": [psutil.Process(process.pid)]})
+
+
+@contextlib.contextmanager
+def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> Iterator[Target]:
+    """An Envoy that only forwards: the gateway's connection and buffer settings, none of its filters and logs."""
+    port = free_port()
+    path = folder / "bare-envoy.json"
+    path.write_text(json.dumps(_bare_config(port, upstream_port)))
+    command = [str(find_envoy()), "-c", str(path), "--concurrency", str(concurrency), "--use-dynamic-base-id"]
+    with (folder / "bare-envoy.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--log-level", "warning"], stdout=log, stderr=log)
+    with _ending(process):
+        _wait_for_port(port, process, folder / "bare-envoy.log")
+        yield Target(f"127.0.0.1:{port}", {"envoy": [psutil.Process(process.pid)]})
+
+
+@contextlib.contextmanager
+def start_gateway(folder: Path, upstream_port: int, *, workers: int, concurrency: int) -> Iterator[Target]:
+    """The whole gateway as a user starts it, with two models on the fake upstream, its state in `folder`."""
+    port = free_port()
+    config = folder / "bench.yaml"
+    config.write_text(yaml.safe_dump(_gateway_document(port, upstream_port)))
+    environment = {**os.environ, "PLANO_HOME": str(folder / "home"), "BENCH_KEY": "bench", "COLUMNS": "200"}
+    up = ["up", str(config), "--workers", str(workers), "--concurrency", str(concurrency)]
+    _planoctl(up, environment)
+    try:
+        yield Target(f"127.0.0.1:{port}", _gateway_processes(environment))
+    finally:
+        _planoctl(["down"], environment)
+
+
+def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
+    entry = {"base_url": f"http://127.0.0.1:{upstream_port}", "access_key": "$BENCH_KEY"}
+    return {
+        "version": "v0.4.0",
+        "listeners": [{"type": "model", "name": "bench", "address": "127.0.0.1", "port": port}],
+        "model_providers": [
+            {"model": f"openai/{OPENAI_MODEL}", "default": True, **entry},
+            {"model": f"anthropic/{ANTHROPIC_MODEL}", **entry},
+        ],
+    }
+
+
+def _planoctl(arguments: list[str], environment: dict[str, str]) -> None:
+    # Not the `planoctl` of the PATH: this interpreter's, which is the code that is to be measured.
+    command = [sys.executable, "-c", "from planoctl.cli import main; main()", *arguments, "--instance", _INSTANCE]
+    answer = subprocess.run(
+        command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+    )
+    if answer.returncode:
+        raise RuntimeError(f"planoctl {arguments[0]} failed:\n{answer.stdout}{answer.stderr}")
+
+
+def _gateway_processes(environment: dict[str, str]) -> Processes:
+    state = read_state(Instance.named(_INSTANCE, environment).paths.state_path)
+    groups: dict[str, list[psutil.Process]] = {}
+    for child in state.children if state else []:
+        if child.pid is not None:
+            groups.setdefault(child.component, []).append(psutil.Process(child.pid))
+    return groups
+
+
+def _bare_config(port: int, upstream_port: int) -> dict[str, object]:
+    buffer_limit = Overrides().buffer_limit_bytes
+    types = "type.googleapis.com/envoy.extensions"
+    router = {"@type": f"{types}.filters.http.router.v3.Router", "suppress_envoy_headers": True}
+    route = {"cluster": "upstream", "timeout": "0s", "idle_timeout": "300s", "auto_host_rewrite": True}
+    manager = {
+        "@type": f"{types}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bare",
+        "use_remote_address": True,
+        "stream_idle_timeout": "300s",
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
+        "route_config": {
+            "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}]
+        },
+    }
+    listener = {
+        "name": "bare",
+        "address": _address(port),
+        "per_connection_buffer_limit_bytes": buffer_limit,
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+    }
+    breakers = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+    cluster = {
+        "name": "upstream",
+        "type": "STATIC",
+        "connect_timeout": "5s",
+        "per_connection_buffer_limit_bytes": buffer_limit,
+        "circuit_breakers": {"thresholds": [dict.fromkeys(breakers, _UNLIMITED)]},
+        "load_assignment": {
+            "cluster_name": "upstream",
+            "endpoints": [
+                {
+                    "lb_endpoints": [
+                        {"endpoint": {"hostname": "127.0.0.1", "address": _address(upstream_port)}},
+                    ]
+                }
+            ],
+        },
+    }
+    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+
+
+def _address(port: int) -> dict[str, object]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"the bare Envoy did not start:\n{log.read_text()[-2000:]}")
+
+
+@contextlib.contextmanager
+def _ending(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
