@@ -208,11 +208,11 @@ class ListenerStage:
 
 
 def _headers(message: pb.HttpHeaders) -> dict[str, str]:
-    """Headers by lower-case name; of a repeated header the first value counts."""
-    headers: dict[str, str] = {}
-    for header in message.headers.headers:
-        value = header.raw_value
-        headers.setdefault(header.key, value.decode("utf-8", "surrogateescape") if value else header.value)
+    """Headers by lower-case name, one letter per byte; of a repeated header the first value counts."""
+    sent = message.headers.headers
+    headers = {header.key: header.raw_value.decode("latin-1") for header in sent}
+    if len(headers) < len(sent):
+        headers = {header.key: header.raw_value.decode("latin-1") for header in reversed(sent)}
     return headers
 
 

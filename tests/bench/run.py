@@ -6,6 +6,7 @@ Rounds alternate (gateway, bare, gateway, bare …), so that a busy moment of th
 import contextlib
 import dataclasses
 import json
+import os
 import sys
 import tempfile
 import time
@@ -29,6 +30,7 @@ from tests.bench.servers import (
 )
 
 BARE_MODEL = "bench"
+_CORES = os.cpu_count() or 1
 _SOAK_CASES = ((CASES[0], 8), (CASES[1], 8), (CASES[2], 8), (CASES[3], 40), (CASES[4], 20), (CASES[5], 20))
 
 
@@ -38,8 +40,8 @@ _SOAK_CASES = ((CASES[0], 8), (CASES[1], 8), (CASES[2], 8), (CASES[3], 40), (CAS
 @click.option("--quick", is_flag=True, help="One short round: shows that everything works, not how fast it is.")
 @click.option("--only", metavar="TEXT", help="Only the cases whose names contain this.")
 @click.option("--rate", default=0.0, help="Open loop for unary cases: this many requests/s.")
-@click.option("--workers", default=1, show_default=True, help="Sidecar processes.")
-@click.option("--concurrency", default=1, show_default=True, help="Threads of each Envoy.")
+@click.option("--workers", default=_CORES, show_default="cores", help="Sidecar processes.")
+@click.option("--concurrency", default=_CORES, show_default="cores", help="Threads of each Envoy.")
 @click.option("--events", default=50, show_default=True, help="Events of a stream.")
 @click.option("--gap-us", default=5000, show_default=True, help="Microseconds between the events of a stream.")
 @click.option("--url", help="Measure a gateway that is already running here; bare Envoy runs beside it all the same.")

@@ -277,9 +277,7 @@ def test_the_window_is_given_back_before_it_runs_out() -> None:
         for _ in range(40):
             connection.data_received(piece)
         connection.data_received(frame(Frame.DATA, 0, 1, struct.pack(">BL", 0, 40 * 2**20)))
-        wire.sent[:] = b"".join(
-            frame(Frame(k), f, s, p) for k, f, s, p in frames(wire.sent) if k == Frame.WINDOW_UPDATE
-        )
+        wire.sent[:] = b"".join(frame(k, f, s, p) for k, f, s, p in frames(wire.sent) if k == Frame.WINDOW_UPDATE)
     updated = {stream for kind, _, stream, _ in frames(wire.sent) if kind == Frame.WINDOW_UPDATE}
     assert updated == {0, 1}
 

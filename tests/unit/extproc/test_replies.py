@@ -1,0 +1,69 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from extproc import replies
+from extproc.exchange import BodyMode
+from plano_pb import ext_proc_pb2 as pb
+
+OVERWRITE = pb.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
+latin = st.text(st.characters(max_codepoint=255), max_size=30)
+names = st.text(st.characters(codec="ascii"), min_size=1, max_size=20)
+headers = st.dictionaries(names, latin, max_size=6)
+bodies = st.binary(max_size=300) | st.integers(120, 140).map(bytes) | st.integers(16370, 16400).map(bytes)
+
+
+def mutation(changes: dict[str, str], removed: list[str]) -> pb.HeaderMutation:
+    options = [
+        pb.HeaderValueOption(
+            header=pb.HeaderValue(key=name, raw_value=value.encode("latin-1")), append_action=OVERWRITE
+        )
+        for name, value in changes.items()
+    ]
+    return pb.HeaderMutation(set_headers=options, remove_headers=removed)
+
+
+@given(headers, st.lists(names, max_size=4), st.none() | bodies, st.dictionaries(names, st.text(), max_size=3))
+def test_a_request_reply_is_the_message_that_protobuf_would_write(
+    changes: dict[str, str], removed: list[str], body: bytes | None, metadata: dict[str, str]
+) -> None:
+    changes.pop("content-length", None)
+    reply = pb.ProcessingResponse.FromString(replies.request_body(changes, removed, body, metadata))
+    common = reply.request_body.response
+    assert common.clear_route_cache
+    if body is None:
+        assert not common.HasField("body_mutation")
+    else:
+        changes["content-length"] = str(len(body))
+        assert common.body_mutation.body == body
+        assert common.body_mutation.clear_body is (body == b"")
+    assert common.header_mutation == mutation(changes, removed)
+    fields = reply.dynamic_metadata.fields["plano"].struct_value.fields
+    assert {name: fields[name].string_value for name in fields} == metadata
+
+
+@given(headers, st.lists(names, max_size=4), st.sampled_from(BodyMode))
+def test_a_response_headers_reply_is_the_message_that_protobuf_would_write(
+    changes: dict[str, str], removed: list[str], mode: BodyMode
+) -> None:
+    reply = pb.ProcessingResponse.FromString(replies.response_headers(changes, removed, mode))
+    assert reply.response_headers.response.header_mutation == mutation(changes, removed)
+    wanted = {BodyMode.NONE: 0, BodyMode.STREAMED: 1, BodyMode.BUFFERED: 2}[mode]
+    assert reply.mode_override.response_body_mode == wanted
+
+
+@given(headers, bodies)
+def test_a_body_reply_is_the_message_that_protobuf_would_write(changes: dict[str, str], body: bytes) -> None:
+    changes.pop("content-length", None)
+    whole = pb.ProcessingResponse.FromString(replies.response_body(body, changes)).response_body.response
+    assert whole.header_mutation == mutation({**changes, "content-length": str(len(body))}, [])
+    piece = pb.ProcessingResponse.FromString(replies.response_chunk(body)).response_body.response
+    for common in (whole, piece):
+        assert common.body_mutation.body == body
+        assert common.body_mutation.clear_body is (body == b"")
+
+
+def test_an_immediate_reply_carries_status_headers_body_and_details() -> None:
+    reply = pb.ProcessingResponse.FromString(replies.immediate(404, {"allow": "POST"}, b"{}", "plano_x"))
+    response = reply.immediate_response
+    assert (response.status.code, response.body, response.details) == (404, b"{}", "plano_x")
+    assert response.headers == mutation({"allow": "POST"}, [])
