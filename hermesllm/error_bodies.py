@@ -182,12 +182,11 @@ def _html_text(page: str) -> str:
 def _sentence(report: ErrorReport) -> str:
     """The message with provider, model and remedy: SDK exceptions print this text and nothing else."""
     named = [f"{name} {value}" for name, value in (("provider", report.provider), ("model", report.model)) if value]
-    parts = [report.message]
-    if named:
-        parts.append(f"[{', '.join(named)}]")
-    if report.remedy and report.remedy not in report.message:
-        parts.append(report.remedy)
-    return " ".join(parts)
+    text = f"{report.message} [{', '.join(named)}]" if named else report.message
+    if not report.remedy or report.remedy in report.message:
+        return text
+    stop = "" if report.message.endswith((".", "!", "?", ":")) else "."
+    return f"{text}{stop} {report.remedy}"
 
 
 def _extras(report: ErrorReport, *names: str) -> dict[str, str]:
