@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test format bench install clean
+.PHONY: help demo demo-stop check test format docs bench install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: $(VENV)/.installed-dev ## all tests
 format: $(VENV)/.installed-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## renew the generated parts of the documentation
+	$(BIN)/python docs/build.py
 
 bench: $(VENV)/.installed-dev ## measure the gateway beside a bare Envoy (needs a C compiler)
 	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)

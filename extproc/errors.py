@@ -7,6 +7,7 @@ GatewayError (hermesllm.errors)
 ├── MethodNotAllowed      405
 ├── NoCredential          400: the configuration has no key for the provider
 ├── BodyTooLarge          413
+├── FiltersUnavailable    501: the listener has filters that cannot run
 └── UpstreamUnavailable   502, 503, 504: Envoy could not get an answer from the provider
 """
 
@@ -86,6 +87,17 @@ class BodyTooLarge(GatewayError):
         super().__init__(
             f"The request body is larger than the limit of {limit} bytes",
             remedy="Send a smaller body, or raise overrides.max_request_bytes.",
+        )
+
+
+class FiltersUnavailable(GatewayError):
+    status = 501
+    code = "filters_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This listener has input_filters or output_filters, which this version cannot run",
+            remedy="Remove them from the listener to serve requests without filters.",
         )
 
 

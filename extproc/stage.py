@@ -11,7 +11,7 @@ import orjson
 
 from extproc import replies
 from extproc.content_encoding import DecodingError, TooLarge, decode_body
-from extproc.errors import BodyTooLarge, MethodNotAllowed, UnknownPath
+from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath
 from extproc.exchange import BodyMode, Exchange
 from extproc.local_replies import explain
 from extproc.selection import select_candidate
@@ -20,6 +20,7 @@ from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import Format, client_endpoint
 from plano_pb import ext_proc_pb2 as pb
 from planoctl.config.headers import CLIENT_HINTS, INTERNAL_NAMES, INTERNAL_PREFIXES, LOCAL_REPLY, PROVIDER_HINT
+from planoctl.config.inactive import has_filters
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig
 
@@ -35,10 +36,12 @@ class Snapshot:
 
     config: RuntimeConfig
     registry: ModelRegistry
+    filtered: bool
 
     @classmethod
     def of(cls, config: RuntimeConfig) -> "Snapshot":
-        return cls(config, ModelRegistry(config))
+        listener = config.model_listener
+        return cls(config, ModelRegistry(config), filtered=listener is not None and has_filters(listener))
 
 
 class ListenerStage:
@@ -88,6 +91,8 @@ class ListenerStage:
         self._format = endpoint.format
         if headers.get(":method") != "POST":
             raise MethodNotAllowed(headers.get(":method", "")[:20], path)
+        if self._snapshot.filtered:  # requests must not slip past a guard that does not stand there yet
+            raise FiltersUnavailable
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._limit:
             raise BodyTooLarge(self._limit)

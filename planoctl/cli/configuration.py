@@ -16,6 +16,7 @@ from planoctl.private_files import private_folder, write_private
 from planoctl.supervise.plan import StartRequest
 
 if TYPE_CHECKING:
+    from planoctl.config.findings import Finding
     from planoctl.config.pipeline import LoadedConfig
 
 _DEMO_KEY = "PLANO_DEMO_KEY"
@@ -28,6 +29,13 @@ class Configuration:
     loaded: "LoadedConfig"
     file: Path
     summary: str | None = None
+
+    @property
+    def warnings(self) -> "tuple[Finding, ...]":
+        """What loading found, and what of it this version does not do."""
+        from planoctl.config.inactive import inactive
+
+        return (*self.loaded.warnings, *inactive(self.loaded.runtime))
 
 
 def read_configuration(request: StartRequest, instance: Instance) -> Configuration:

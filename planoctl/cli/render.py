@@ -48,7 +48,7 @@ def render(
         log_level=log_level,
     )
     written = write_rendered(loaded, deployment, with_secrets=with_secrets)
-    print_findings(loaded.warnings)
+    print_findings(configuration.warnings)
     success(f"rendered {configuration.file}")
     for path in written:
         say(f"  {path}")

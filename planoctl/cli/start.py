@@ -132,5 +132,5 @@ def _report_findings(prepared: Prepared) -> None:
     if configuration.summary is not None:
         port = prepared.plan.request.listener_port
         say(f"No plano config found; using defaults ({configuration.summary}). Listening on :{port}.")
-    if configuration.loaded.warnings:
-        print_findings(configuration.loaded.warnings)
+    if configuration.warnings:
+        print_findings(configuration.warnings)

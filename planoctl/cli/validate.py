@@ -41,7 +41,7 @@ def validate(
 
     try:
         configuration = load_named(file, folder, env_file, strict=strict)
-        findings = (*configuration.loaded.warnings, *check_with_envoy(configuration.loaded, envoy_path))
+        findings = (*configuration.warnings, *check_with_envoy(configuration.loaded, envoy_path))
         valid = all(finding.severity != "error" for finding in findings)
         if target is not None and valid:
             write_rendered(configuration.loaded, Deployment(run_dir=target.absolute()), with_secrets=False)

@@ -1,0 +1,160 @@
+"""Writes what the documentation repeats of the program: `python docs/build.py` (or `--check`, which only compares).
+
+docs/commands.md comes from the commands' own help, the tables of docs/configuration.md and docs/translation.md from the
+JSON Schema and the provider catalogue.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from hermesllm.providers import PROVIDERS  # noqa: E402 — after the path is set
+from planoctl.cli import cli as root_command  # noqa: E402
+from planoctl.cli.lazy import COMMANDS  # noqa: E402
+from planoctl.resources import config_folder  # noqa: E402
+
+_BEGIN, _END = "<!-- generated: {} -->", "<!-- end -->"
+
+
+def commands() -> str:
+    """All commands with their options."""
+    context = click.Context(root_command, info_name="planoctl")
+    parts = ["# Commands\n\nGenerated from `planoctl --help`; `make docs` renews it.\n"]
+    for name in COMMANDS:
+        command = root_command.get_command(context, name)
+        assert command is not None  # noqa: S101
+        usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
+        parts.append(f"## {name}\n\n    planoctl {name} {usage}\n\n{_text(command.help)}\n")
+        rows = list(_options(command))
+        if rows:
+            parts.append("| Option | Meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _text(help_text: str | None) -> str:
+    lines = (help_text or "").replace("\b", "").strip().splitlines()
+    return "\n".join(line.strip() for line in lines)
+
+
+def _options(command: click.Command) -> Iterator[str]:
+    for parameter in command.params:
+        if not isinstance(parameter, click.Option) or parameter.hidden:
+            continue
+        names = ", ".join(f"`{name}`" for name in parameter.opts)
+        value = "" if parameter.is_flag else f" {parameter.metavar or parameter.type.name.upper()}"
+        yield f"| {names}{value} | {(parameter.help or '').replace('|', '/')} |"
+
+
+def configuration() -> str:
+    """Every key of the YAML file."""
+    schema = yaml.safe_load((config_folder() / "plano_config_schema.yaml").read_text(encoding="utf-8"))
+    rows = ["| Key | Type | Meaning |", "|---|---|---|"]
+    rows += [f"| `{path}` | {kind} | {meaning} |" for path, kind, meaning in _keys(schema, schema, "")]
+    return "\n".join(rows)
+
+
+def _keys(schema: dict[str, Any], node: Any, path: str) -> Iterator[tuple[str, str, str]]:
+    node = _resolved(schema, node)
+    required = set(node.get("required", ()))
+    for name, child in _properties(schema, node).items():
+        child = _resolved(schema, child)
+        where = f"{path}.{name}" if path else name
+        meaning = child.get("description", "")
+        if isinstance(meaning, str):
+            mark = " (required)" if name in required else ""
+            yield where, _kind(child) + mark, meaning.replace("|", "/")
+        yield from _inside(schema, child, where)
+
+
+def _inside(schema: dict[str, Any], child: dict[str, Any], where: str) -> Iterator[tuple[str, str, str]]:
+    items = child.get("items") or next(
+        (part["then"]["items"] for part in child.get("allOf", ()) if "items" in part.get("then", {})), None
+    )
+    if items:
+        yield from _keys(schema, items, f"{where}[]")
+    named = child.get("additionalProperties")
+    if isinstance(named, dict):
+        yield from _keys(schema, named, f"{where}.NAME")
+    yield from _keys(schema, child, where)
+
+
+def _properties(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = dict(node.get("properties", {}))
+    for part in node.get("allOf", ()):
+        part = _resolved(schema, part)
+        for branch in (part, part.get("then", {})):
+            for name, child in branch.get("properties", {}).items():
+                if isinstance(child, dict) and "egress" not in name and "ingress" not in name:
+                    found.setdefault(name, child)
+    return {name: child for name, child in found.items() if isinstance(child, dict)}
+
+
+def _resolved(schema: dict[str, Any], node: Any) -> dict[str, Any]:
+    if isinstance(node, dict) and "$ref" in node:
+        return {**schema["definitions"][node["$ref"].rpartition("/")[2]], **node}
+    return node if isinstance(node, dict) else {}
+
+
+def _kind(child: dict[str, Any]) -> str:
+    if "enum" in child and len(child["enum"]) <= 6:
+        return " · ".join(f"`{choice}`" for choice in child["enum"])
+    kind = child.get("type", "")
+    names = kind if isinstance(kind, list) else [kind]
+    words = {"array": "list", "object": "mapping", "integer": "whole number", "boolean": "true/false"}
+    return " or ".join(words.get(name, name) for name in names if name)
+
+
+def providers() -> str:
+    """The provider catalogue."""
+    rows = ["| Prefix | Also | Host | Speaks | Key variable |", "|---|---|---|---|---|"]
+    for provider in PROVIDERS.values():
+        host = provider.host if provider.host and not provider.base_url_required else "`base_url` required"
+        speaks = ", ".join(provider.paths)
+        variable = f"`{provider.key_variable}`" if provider.key_variable else ""
+        aliases = ", ".join(f"`{alias}`" for alias in provider.aliases)
+        rows.append(f"| `{provider.id}` | {aliases} | {host} | {speaks} | {variable} |")
+    return "\n".join(rows)
+
+
+def replaced(text: str, name: str, table: str) -> str:
+    """`text` with the generated part called `name` written anew."""
+    begin = _BEGIN.format(name)
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(_END)
+    return f"{before}{begin}\n\n{table}\n\n{_END}{after}"
+
+
+def documents() -> dict[Path, str]:
+    """Each generated document as it should be."""
+    docs = ROOT / "docs"
+    configured = replaced((docs / "configuration.md").read_text(encoding="utf-8"), "keys", configuration())
+    return {
+        docs / "commands.md": commands(),
+        docs / "configuration.md": replaced(configured, "providers", providers()),
+    }
+
+
+def run(arguments: list[str]) -> int:
+    stale = [
+        (path, text)
+        for path, text in documents().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+    if "--check" in arguments:
+        for path, _ in stale:
+            print(f"{path.relative_to(ROOT)} is stale: run `make docs`")  # noqa: T201
+        return 1 if stale else 0
+    for path, text in stale:
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,42 @@
+import pytest
+
+from planoctl.config.inactive import inactive
+from planoctl.config.runtime import (
+    Listener,
+    PromptCaching,
+    RateLimit,
+    RateLimitQuota,
+    RateLimitSelector,
+    RoutingPreference,
+    RuntimeConfig,
+    StateStorage,
+)
+
+MODEL = Listener(type="model", name="llm", port=12000)
+
+
+def config(**sections: object) -> RuntimeConfig:
+    return RuntimeConfig(version="v0.4.0", **{"listeners": (MODEL,), **sections})  # type: ignore[arg-type]
+
+
+def test_a_plain_gateway_gets_no_warning() -> None:
+    assert inactive(config()) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (
+            "ratelimits",
+            (RateLimit(model="m", selector=RateLimitSelector(key="k"), limit=RateLimitQuota(tokens=1, unit="hour")),),
+        ),
+        ("routing_preferences", (RoutingPreference(name="n", description="d", models=("m",)),)),
+        ("prompt_caching", PromptCaching(enabled=True)),
+        ("state_storage", StateStorage(type="memory")),
+        ("listeners", (MODEL, Listener(type="agent", name="a", port=8001))),
+        ("listeners", (Listener(type="model", name="llm", port=12000, input_filters=("guard",)),)),
+    ],
+)
+def test_what_is_asked_for_and_not_done_is_said(path: str, value: object) -> None:
+    (warning,) = inactive(config(**{path: value}))
+    assert (warning.severity, warning.code, warning.path) == ("warning", "not-active-yet", path)
