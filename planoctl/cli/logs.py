@@ -1,5 +1,6 @@
 """`planoctl logs`."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def logs(follow: bool, lines: int, components: tuple[str, ...], instance: Instan
         raise CliError(f"there are no such logs in {folder}", remedy="leave out --component, or run `planoctl up`")
     for path in files:
         _print_end(path, lines)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started with it ignored
     try:
         while tail is not None:
             for source, line in tail.poll():
