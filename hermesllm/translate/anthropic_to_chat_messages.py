@@ -1,7 +1,7 @@
 """The conversation of the cell "Messages client, Chat Completions provider"."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from hermesllm.errors import Untranslatable
 from hermesllm.reading import (
@@ -69,18 +69,6 @@ class _Reader:
         self._keeps_cache_control = provider.claude_cache_control and is_claude
         self._keeps_signatures = provider.reasoning_details and is_claude
         self._tool_names: dict[str, str] = {}
-        self._blocks: dict[str, Callable[[_Turn, dict[str, Any], str], None]] = {
-            "text": self._text,
-            "image": self._image,
-            "document": self._document,
-            "search_result": self._search_result,
-            "tool_use": self._call,
-            "server_tool_use": self._call,
-            "mcp_tool_use": self._call,
-            "tool_result": self._result,
-            "thinking": self._thinking,
-            "redacted_thinking": self._thinking,
-        }
 
     def system(self, content: Any, loc: str) -> None:
         parts = self._read("system", content, loc).parts
@@ -104,18 +92,18 @@ class _Reader:
             where = f"{loc}[{index}]"
             block = required_object(value, where)
             kind = required_text(block.get("type"), f"{where}.type")
-            read = self._blocks.get(kind)
+            read = self._BLOCKS.get(kind)
             if _is_server_result(block) and role == "assistant":
                 turn = self._server_result(turn, block, where)
             elif kind in ("server_tool_use", "mcp_tool_use") and text_or_empty(block.get("id")) not in answered:
                 self._context.drop(where)  # paused before its result: an unanswered call is refused by OpenAI
-            elif read is None or kind not in _INSIDE.get(role, self._blocks):
+            elif read is None or kind not in _INSIDE.get(role, self._BLOCKS):
                 raise Untranslatable(
                     f"{where}: a content block of this type cannot be sent to this provider here",
                     param=f"{where}.type",
                 )
             else:
-                read(turn, block, where)
+                read(self, turn, block, where)
         return turn
 
     def _emit(self, turn: _Turn) -> None:
@@ -241,6 +229,19 @@ class _Reader:
     def _drop_cache_control(self, block: dict[str, Any], loc: str) -> None:
         if block.get("cache_control") is not None:
             self._context.drop(f"{loc}.cache_control")
+
+    _BLOCKS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "text": _text,
+        "image": _image,
+        "document": _document,
+        "search_result": _search_result,
+        "tool_use": _call,
+        "server_tool_use": _call,
+        "mcp_tool_use": _call,
+        "tool_result": _result,
+        "thinking": _thinking,
+        "redacted_thinking": _thinking,
+    }
 
 
 def _joined(parts: list[Part], separator: str | None = None) -> str | list[Part]:

@@ -3,8 +3,9 @@
 import binascii
 import re
 from base64 import b64decode
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -100,14 +101,6 @@ class _Reader:
         self.conversation = Conversation()
         self._context = context
         self._function_ids: dict[str, str] = {}  # ids made up for calls of the old `function_call` kind
-        self._readers = {
-            "system": self._system,
-            "developer": self._system,
-            "user": self._user,
-            "assistant": self._assistant,
-            "tool": self._tool,
-            "function": self._function,
-        }
 
     def read(self, message: dict[str, Any], loc: str) -> None:
         role = message.get("role")
@@ -117,7 +110,7 @@ class _Reader:
         for name, value in message.items():
             if name not in known and value is not None and name not in _OF_RESPONSES and value != []:
                 self._unknown_member(message, name, loc)
-        self._readers[role](message, loc)
+        self._READERS[role](self, message, loc)
 
     def _unknown_member(self, message: dict[str, Any], name: str, loc: str) -> None:
         said_by_blocks = name in ("reasoning", "reasoning_content") and signed_thinking(message)
@@ -236,6 +229,15 @@ class _Reader:
             return _media(*_split_data_url(url, "image/jpeg"))
         kind = "document" if url.partition("?")[0].lower().endswith(".pdf") else "image"
         return {"type": kind, "source": {"type": "url", "url": url}}
+
+    _READERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "system": _system,
+        "developer": _system,
+        "user": _user,
+        "assistant": _assistant,
+        "tool": _tool,
+        "function": _function,
+    }
 
 
 def _with_cache_control(block: Block, holder: dict[str, Any]) -> Block:

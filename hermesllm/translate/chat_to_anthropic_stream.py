@@ -1,7 +1,8 @@
 """Streams of the cell "Chat Completions client, Messages provider": Messages events in, chunks out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from hermesllm.error_bodies import error_in
 from hermesllm.formats import Format
@@ -55,15 +56,6 @@ class ChatToAnthropicStream(EventStream):
         self._stop: str | None = None
         self._finish_extra: dict[str, Any] = {}
         self._counts: dict[str, Any] = {}
-        self._handlers = {
-            "message_start": self._message_start,
-            "content_block_start": self._block_start,
-            "content_block_delta": self._block_delta,
-            "content_block_stop": self._block_stop,
-            "message_delta": self._message_delta,
-            "message_stop": self._message_stop,
-            "error": self._error,
-        }
 
     def _event(self, event: Event) -> None:
         name, data = event
@@ -78,9 +70,9 @@ class ChatToAnthropicStream(EventStream):
                     self._length += len(text)
                     self._writer.text(text)
                     return
-        handler = self._handlers.get(kind) if isinstance(kind, str) else None
+        handler = self._HANDLERS.get(kind) if isinstance(kind, str) else None
         if handler is not None:  # pings and events of the future say nothing to a Chat client
-            handler(message)
+            handler(self, message)
 
     def _message_start(self, event: dict[str, Any]) -> None:
         message = object_or_empty(event.get("message"))
@@ -202,3 +194,13 @@ class ChatToAnthropicStream(EventStream):
             self._close()
         else:
             self._cut()
+
+    _HANDLERS: ClassVar[dict[str, Callable[..., Any]]] = {
+        "message_start": _message_start,
+        "content_block_start": _block_start,
+        "content_block_delta": _block_delta,
+        "content_block_stop": _block_stop,
+        "message_delta": _message_delta,
+        "message_stop": _message_stop,
+        "error": _error,
+    }
