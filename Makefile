@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test format docs bench install clean
+.PHONY: help demo demo-stop check test conformance format docs bench install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -25,6 +25,9 @@ check: $(VENV)/.installed-dev ## lint, types, import directions
 
 test: $(VENV)/.installed-dev ## all tests
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+conformance: $(VENV)/.installed-dev ## every client format × provider format through a real gateway, case by case
+	@$(BIN)/python -m tests.conformance.with_plano $(CONFORMANCE_ARGS)
 
 format: $(VENV)/.installed-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import orjson
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from brightstaff.models import anthropic_model, anthropic_models, openai_model, openai_models
+from brightstaff.token_count import count_input_tokens
 from hermesllm.error_bodies import render_error
-from hermesllm.errors import ErrorReport, GatewayError
+from hermesllm.errors import ErrorReport, GatewayError, InvalidRequest
 from hermesllm.formats import Format
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig
@@ -47,6 +50,7 @@ def create_app(config: RuntimeConfig) -> Starlette:
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
             Route("/v1/models", list_models, methods=["GET"]),
             Route("/v1/models", preflight, methods=["OPTIONS"]),
             Route("/v1/models/{name:path}", show_model, methods=["GET"]),
@@ -76,6 +80,15 @@ async def list_models(request: Request) -> Response:
     if _client_format(request) is Format.ANTHROPIC:
         return JSONResponse(anthropic_models(registry, request.query_params), headers=_CORS)
     return JSONResponse(openai_models(registry), headers=_CORS)
+
+
+async def count_tokens(request: Request) -> Response:
+    try:
+        document = orjson.loads(await request.body())
+    except orjson.JSONDecodeError as problem:
+        raise InvalidRequest(f"Request parsing error: {problem}") from None
+    tokens = await to_thread.run_sync(count_input_tokens, document)
+    return JSONResponse({"input_tokens": tokens}, headers={"x-plano-estimated": "true"})
 
 
 async def show_model(request: Request) -> Response:
@@ -123,7 +136,8 @@ def _answer(request: Request, report: ErrorReport) -> Response:
 
 
 def _client_format(request: Request) -> Format:
-    return Format.ANTHROPIC if "anthropic-version" in request.headers else Format.CHAT
+    anthropic = "anthropic-version" in request.headers or request.url.path.startswith("/v1/messages")
+    return Format.ANTHROPIC if anthropic else Format.CHAT
 
 
 def _state(request: Request) -> State:

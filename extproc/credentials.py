@@ -8,7 +8,7 @@ from hermesllm.providers import Auth
 from planoctl.config.registry import Candidate
 
 ANTHROPIC_VERSION = "2023-06-01"
-_CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key")
+CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 
 def client_credential(headers: Mapping[str, str]) -> str | None:
@@ -30,13 +30,13 @@ def apply_credential(
     entry, provider = candidate.entry, candidate.provider
     if upstream is Format.ANTHROPIC and "anthropic-version" not in client:
         changes["anthropic-version"] = ANTHROPIC_VERSION
-    removed.extend(name for name in _CLIENT_CREDENTIALS if name in client)
+    removed.extend(name for name in CLIENT_CREDENTIALS if name in client)
     if entry.passthrough_auth:
         _pass_through(candidate, upstream, client, changes)
     elif entry.access_key and entry.access_key.strip():
-        name, value = _header(provider.auth, upstream, entry.access_key.strip())
+        name, value = _header(provider.auth_for(upstream), upstream, entry.access_key.strip())
         changes[name] = value
-    elif not (entry.base_url or provider.key_optional):
+    elif not (entry.base_url or provider.key_optional or provider.signed):
         raise NoCredential(entry.name, provider.id, candidate.model)
 
 
@@ -44,17 +44,18 @@ def _pass_through(candidate: Candidate, upstream: Format, client: Mapping[str, s
     credential = client_credential(client)
     if credential is None:
         return
+    auth = candidate.provider.auth_for(upstream)
     scheme, space, _ = credential.partition(" ")
-    if space and scheme.isalpha() and candidate.provider.auth is Auth.BEARER and upstream is not Format.ANTHROPIC:
+    if space and scheme.isalpha() and auth is Auth.BEARER and upstream is not Format.ANTHROPIC:
         changes["authorization"] = credential  # another scheme (`Basic …`) is the client's to choose
         return
-    name, value = _header(candidate.provider.auth, upstream, credential)
+    name, value = _header(auth, upstream, credential)
     changes[name] = value
 
 
 def _header(auth: Auth, upstream: Format, credential: str) -> tuple[str, str]:
     if upstream is Format.ANTHROPIC or auth is Auth.X_API_KEY:
         return "x-api-key", credential
-    if auth is Auth.API_KEY:
-        return "api-key", credential
+    if auth in (Auth.API_KEY, Auth.GOOGLE_API_KEY):
+        return auth.value, credential
     return "authorization", f"Bearer {credential}"

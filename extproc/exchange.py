@@ -16,10 +16,11 @@ from extproc.credentials import apply_credential
 from extproc.splice import replace_model
 from hermesllm.error_bodies import error_event, read_upstream_error, render_error
 from hermesllm.errors import ErrorReport, GatewayError, InvalidUpstreamResponse
-from hermesllm.formats import Format
+from hermesllm.formats import STREAM_CONTENT_TYPES, Format
 from hermesllm.reading import request_bytes
 from hermesllm.translate import translator
-from hermesllm.translate.base import Context, StreamTranslator
+from hermesllm.translate.base import Context, StreamGatherer, StreamTranslator
+from hermesllm.translate.whole_stream import WHOLE_STREAMS
 from planoctl.config.headers import CLUSTER, DROPPED, SERVED_MODEL, SERVED_PROVIDER
 from planoctl.config.registry import Candidate
 
@@ -72,10 +73,12 @@ class Exchange:
         self._wants_stream = False
         self._status = 0
         self._content_type = ""
+        self._error_type: str | None = None
         self._body_limit = body_limit
         self._content_encoding = ""
         self._decoder: Decoder | None = None
         self._stream: StreamTranslator | None = None
+        self._gatherer: StreamGatherer | None = None
         self._broken = False
 
     @property
@@ -117,7 +120,7 @@ class Exchange:
 
     def _path(self, requested: str) -> str:
         entry, provider = self.candidate.entry, self.candidate.provider
-        path = provider.path(self.upstream, self.candidate.model, entry.base_url_path_prefix)
+        path = provider.path(self.upstream, self.candidate.model, entry.base_url_path_prefix, stream=self._wants_stream)
         query = requested.partition("?")[2]
         if query and self.same_format and "?" not in path:
             path = f"{path}?{query}"
@@ -128,16 +131,22 @@ class Exchange:
         self._status = status
         self._content_type = headers.get("content-type", "")
         self._content_encoding = headers.get("content-encoding", "")
+        self._error_type = headers.get("x-amzn-errortype")
         marks = {SERVED_MODEL: self.candidate.name, SERVED_PROVIDER: self.candidate.provider.id}
-        if status >= _ERROR_STATUS:
-            return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
-        if self.same_format:
-            return ResponseHead(BodyMode.NONE, marks)
         if self._context.dropped:
             marks[DROPPED] = _header_text(self._context.dropped)
+        if status >= _ERROR_STATUS:
+            return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
+        media_type = self._content_type.partition(";")[0].strip().lower()
+        streamed = media_type in STREAM_CONTENT_TYPES[self.upstream]
+        if streamed and not self._wants_stream and isinstance(self._translator, StreamGatherer):
+            self._gatherer = self._translator
+            return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
+        if self.same_format and not (self._wants_stream and media_type == _JSON and self.client in WHOLE_STREAMS):
+            return ResponseHead(BodyMode.NONE, marks)
         if self._wants_stream:
             marks["content-type"] = _EVENT_STREAM
-        if self._content_type.startswith(_EVENT_STREAM) and self._wants_stream:
+        if self._wants_stream and streamed:
             try:
                 self._decoder = decoder(self._content_encoding, _ENDLESS)
             except DecodingError as fault:
@@ -165,19 +174,23 @@ class Exchange:
     def response_body(self, body: bytes) -> bytes:
         """The client's whole body for a BUFFERED 2xx response. Raises InvalidUpstreamResponse."""
         try:
-            document = orjson.loads(decode_body(self._content_encoding, body, self._body_limit))
+            return self._translated(decode_body(self._content_encoding, body, self._body_limit))
         except (DecodingError, orjson.JSONDecodeError) as fault:
             raise self._invalid(f"not valid JSON ({fault})") from None
-        try:
-            if self._wants_stream:
-                return self._translator.response_as_stream(document)
-            return orjson.dumps(self._translator.response(document))
         except GatewayError as fault:
             fault.provider, fault.model = self.candidate.provider.id, self.candidate.model
             fault.remedy = fault.remedy or _ANSWER_REMEDY
             raise
         except TypeError:  # what the encoder refuses: nesting beyond 254
             raise self._invalid("nested too deeply") from None
+
+    def _translated(self, body: bytes) -> bytes:
+        if self._gatherer is not None:
+            return orjson.dumps(self._gatherer.response_from_stream(body))
+        document = orjson.loads(body)
+        if self._wants_stream:
+            return self._translator.response_as_stream(document)
+        return orjson.dumps(self._translator.response(document))
 
     def _invalid(self, reason: str) -> InvalidUpstreamResponse:
         return InvalidUpstreamResponse(
@@ -191,7 +204,9 @@ class Exchange:
         """The client's error body for a provider's 4xx or 5xx response."""
         with suppress(DecodingError):  # then the text is unreadable, but status, provider and model still tell
             body = decode_body(self._content_encoding, body, self._body_limit)
-        report = read_upstream_error(self.upstream, self._status, self._content_type, self._redacted(body))
+        report = read_upstream_error(
+            self.upstream, self._status, self._content_type, self._redacted(body), error_type=self._error_type
+        )
         return render_error(self.client, self._about(report))
 
     def _redacted(self, body: bytes) -> bytes:

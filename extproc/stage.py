@@ -11,6 +11,7 @@ import orjson
 
 from extproc import replies
 from extproc.content_encoding import DecodingError, TooLarge, decode_body
+from extproc.credentials import CLIENT_CREDENTIALS
 from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath
 from extproc.exchange import BodyMode, Exchange
 from extproc.local_replies import explain
@@ -19,13 +20,22 @@ from hermesllm.error_bodies import render_error
 from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import Format, client_endpoint
 from plano_pb import ext_proc_pb2 as pb
-from planoctl.config.headers import CLIENT_HINTS, INTERNAL_NAMES, INTERNAL_PREFIXES, LOCAL_REPLY, PROVIDER_HINT
+from planoctl.config.headers import (
+    BRIGHTSTAFF,
+    CLIENT_HINTS,
+    CLUSTER,
+    INTERNAL_NAMES,
+    INTERNAL_PREFIXES,
+    LOCAL_REPLY,
+    PROVIDER_HINT,
+)
 from planoctl.config.inactive import has_filters
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig
 
 log = logging.getLogger(__name__)
 
+_ANTHROPIC_SHAPED = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
 _JSON_HEADERS = {"content-type": "application/json"}
 _ERROR_STATUS = 400
 
@@ -55,6 +65,7 @@ class ListenerStage:
         self._mode = BodyMode.NONE
         self._status = 0
         self._mark: str | None = None
+        self._served_here = False
 
     def handle(self, data: bytes) -> bytes:
         """The reply to one message, both serialised. Never raises: a fault becomes a 500 in the client's format."""
@@ -101,6 +112,11 @@ class ListenerStage:
         return replies.CONTINUE_REQUEST_HEADERS
 
     @property
+    def _shape(self) -> str:
+        """Whose error shape Envoy's own replies take."""
+        return "anthropic" if self._format in _ANTHROPIC_SHAPED else self._format.value
+
+    @property
     def _limit(self) -> int:
         return self._snapshot.config.overrides.max_request_bytes
 
@@ -111,6 +127,8 @@ class ListenerStage:
         document = _parse(raw)
         hint = self._headers.get(PROVIDER_HINT, "").strip() or None
         candidate = select_candidate(self._snapshot.registry, document.get("model"), hint)
+        if self._format is Format.COUNT_TOKENS and not candidate.provider.speaks(Format.COUNT_TOKENS):
+            return self._count_here(raw if raw is not encoded else None)
         exchange = Exchange(
             self._format,
             candidate,
@@ -130,12 +148,18 @@ class ListenerStage:
             removed.append("content-encoding")
             body = raw if body is None else body
         metadata = {
-            "client_format": self._format.value,
+            "client_format": self._shape,
             "provider": candidate.provider.id,
             "model": candidate.model,
             "requested_model": str(document.get("model") or "")[:200],
         }
         return replies.request_body(request.set_headers, removed, body, metadata)
+
+    def _count_here(self, body: bytes | None) -> bytes:
+        """A provider that cannot count: brightstaff does, with a tokenizer of its own."""
+        self._served_here = True
+        removed = [name for name in ("content-encoding", *CLIENT_CREDENTIALS) if name in self._headers]
+        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body, {"client_format": self._shape})
 
     def _decoded(self, raw: bytes) -> bytes:
         try:
@@ -154,13 +178,14 @@ class ListenerStage:
         changes: dict[str, str] = {}
         removed: list[str] = []
         if self._exchange is None:
-            self._mode = BodyMode.BUFFERED if self._status >= _ERROR_STATUS else BodyMode.NONE
+            own = self._status < _ERROR_STATUS or (self._served_here and self._mark is None)
+            self._mode = BodyMode.NONE if own else BodyMode.BUFFERED
             if self._mode is BodyMode.BUFFERED:
                 removed.append("content-length")
         else:
             head = self._exchange.response_head(self._status, headers)
             self._mode, changes, removed = head.mode, head.set_headers, head.remove_headers
-        if self._format is Format.ANTHROPIC and self._request_id and "request-id" not in headers:
+        if self._format in _ANTHROPIC_SHAPED and self._request_id and "request-id" not in headers:
             changes["request-id"] = self._request_id
         if self._mark is not None:
             removed.append(LOCAL_REPLY)
@@ -199,7 +224,7 @@ class ListenerStage:
         changes = dict(_JSON_HEADERS)
         if isinstance(error, MethodNotAllowed):
             changes["allow"] = "POST"
-        if self._format is Format.ANTHROPIC and self._request_id:
+        if self._format in _ANTHROPIC_SHAPED and self._request_id:
             changes["request-id"] = self._request_id
         return replies.immediate(error.status, changes, body, f"plano_{error.code}")
 

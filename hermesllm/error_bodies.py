@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from hermesllm.aws_errors import exception_name
 from hermesllm.errors import ErrorReport, InvalidUpstreamResponse
 from hermesllm.formats import Format
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
@@ -58,19 +59,32 @@ def render_error(client: Format, report: ErrorReport) -> bytes:
 
 def error_event(client: Format, report: ErrorReport) -> bytes:
     """The event that ends a stream with an error in a client format."""
+    if client is Format.RESPONSES:
+        return responses_error_event(report)
     return _EVENT_PREFIXES[client] + render_error(client, report) + b"\n\n"
 
 
-def read_upstream_error(upstream: Format, status: int, content_type: str, body: bytes) -> ErrorReport:
-    """What a provider's error answer says, whatever it looks like. Never raises."""
+def read_upstream_error(
+    upstream: Format, status: int, content_type: str, body: bytes, *, error_type: str | None = None
+) -> ErrorReport:
+    """What a provider's error answer says, whatever it looks like. Never raises.
+
+    `error_type` is the `x-amzn-errortype` header, where Amazon Bedrock names its exception.
+    """
     document = _json(body)
     report = error_in(upstream, document, status)
+    if upstream is Format.CONVERSE:
+        name = exception_name(error_type) or exception_name(object_or_empty(document).get("__type"))
+        report = report or ErrorReport(status=status, message=_words(status, content_type, body), origin=upstream)
+        return report.about(type=name or report.type, code=name or report.code)
     if report is not None:
         return report
-    text = _plain_text(content_type, body)
-    if not text:
-        text = f"The provider answered HTTP {status} without an error text."
-    return ErrorReport(status=status, message=text, origin=upstream)
+    return ErrorReport(status=status, message=_words(status, content_type, body), origin=upstream)
+
+
+def _words(status: int, content_type: str, body: bytes) -> str:
+    """What a body that is no JSON error says."""
+    return _plain_text(content_type, body) or f"The provider answered HTTP {status} without an error text."
 
 
 def error_in(upstream: Format, document: Any, status: int | None = None) -> ErrorReport | None:
@@ -89,6 +103,8 @@ def error_in(upstream: Format, document: Any, status: int | None = None) -> Erro
         return None
     kind = text_or_empty(error.get("type")) or None
     code = error.get("code")
+    if upstream is Format.GEMINI:
+        return _google_error(error, message, status or _status_of(None, code))
     return ErrorReport(
         status=status or _status_of(kind, code),
         message=message,
@@ -96,6 +112,21 @@ def error_in(upstream: Format, document: Any, status: int | None = None) -> Erro
         origin=upstream,
         code=str(code) if isinstance(code, str | int) and not isinstance(code, bool) else None,
         param=text_or_empty(error.get("param")) or None,
+    )
+
+
+def _google_error(error: dict[str, Any], message: str, status: int) -> ErrorReport:
+    """Google's `status` is its word for what happened; the reason behind it, and the place, are in `details`."""
+    reason = place = ""
+    for detail in objects_in(error.get("details")):
+        reason = reason or text_or_empty(detail.get("reason"))
+        violation = next(objects_in(detail.get("fieldViolations")), {})
+        place = place or text_or_empty(violation.get("field"))
+    kind = text_or_empty(error.get("status")) or None
+    if reason and reason not in message:
+        message = f"{message} ({reason})"
+    return ErrorReport(
+        status=status, message=message, type=kind, origin=Format.GEMINI, code=kind or str(status), param=place or None
     )
 
 
@@ -182,7 +213,8 @@ def _html_text(page: str) -> str:
 def _sentence(report: ErrorReport) -> str:
     """The message with provider, model and remedy: SDK exceptions print this text and nothing else."""
     named = [f"{name} {value}" for name, value in (("provider", report.provider), ("model", report.model)) if value]
-    text = f"{report.message} [{', '.join(named)}]" if named else report.message
+    mark = f"[{', '.join(named)}]"
+    text = report.message if not named or mark in report.message else f"{report.message} {mark}"
     if not report.remedy or report.remedy in report.message:
         return text
     stop = "" if report.message.endswith((".", "!", "?", ":")) else "."
@@ -195,7 +227,7 @@ def _extras(report: ErrorReport, *names: str) -> dict[str, str]:
 
 
 def _chat_error(report: ErrorReport) -> dict[str, Any]:
-    own_type = report.type if report.origin is Format.CHAT else None
+    own_type = report.type if report.origin in (Format.CHAT, Format.RESPONSES) else None
     fallback = "server_error" if report.status >= 500 else "invalid_request_error"
     error = {
         "message": _sentence(report),
@@ -220,8 +252,48 @@ def _anthropic_error(report: ErrorReport) -> dict[str, Any]:
     return {"type": "error", "error": error, "request_id": report.request_id}
 
 
+# Codes of a failed response that clients act upon, besides those that follow from the status.
+_RESPONSES_CODES = frozenset(
+    {
+        "server_error", "rate_limit_exceeded", "invalid_prompt", "context_length_exceeded", "insufficient_quota",
+        "vector_store_timeout", "invalid_image", "image_content_policy_violation",
+    }
+)  # fmt: skip
+
+
+def failed_response_error(report: ErrorReport) -> dict[str, Any]:
+    """The `error` of a Responses object whose status is `failed`."""
+    code = report.code if report.code in _RESPONSES_CODES else _responses_code(report.status)
+    return {"code": code, "message": _sentence(report)}
+
+
+def _responses_code(status: int) -> str:
+    if status == 429:
+        return "rate_limit_exceeded"
+    return "invalid_prompt" if 400 <= status < 500 and status not in (401, 402, 403, 404, 408) else "server_error"
+
+
+def responses_error_event(report: ErrorReport, sequence_number: int = 0) -> bytes:
+    """The event of a Responses stream that fails before its response has begun.
+
+    The reference has the members at the top, OpenAI's servers also send them as `error`, and SDKs raise for that.
+    """
+    error = _chat_error(report)["error"]
+    members = {name: error[name] for name in ("code", "message", "param")}
+    event = {"type": "error", **members, "error": error, "sequence_number": sequence_number}
+    return b"event: error\ndata: %s\n\n" % orjson.dumps(event)
+
+
 _RENDERERS: dict[Format, Callable[[ErrorReport], dict[str, Any]]] = {
     Format.CHAT: _chat_error,
     Format.ANTHROPIC: _anthropic_error,
+    Format.RESPONSES: _chat_error,
+    Format.COMPLETIONS: _chat_error,
+    Format.EMBEDDINGS: _chat_error,
+    Format.COUNT_TOKENS: _anthropic_error,
 }
-_EVENT_PREFIXES = {Format.CHAT: b"data: ", Format.ANTHROPIC: b"event: error\ndata: "}
+_EVENT_PREFIXES = {
+    Format.CHAT: b"data: ",
+    Format.COMPLETIONS: b"data: ",
+    Format.ANTHROPIC: b"event: error\ndata: ",
+}

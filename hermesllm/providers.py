@@ -18,11 +18,49 @@ class Auth(StrEnum):
     BEARER = "bearer"  # Authorization: Bearer <key>
     X_API_KEY = "x-api-key"  # x-api-key: <key>, as Anthropic wants it
     API_KEY = "api-key"  # api-key: <key>, as Azure wants it
+    GOOGLE_API_KEY = "x-goog-api-key"  # x-goog-api-key: <key>, for Gemini's native API
 
 
-_CHAT: Mapping[Format, str] = MappingProxyType({Format.CHAT: "/chat/completions"})
-_CHAT_AND_MESSAGES: Mapping[Format, str] = MappingProxyType(
-    {Format.CHAT: "/chat/completions", Format.ANTHROPIC: "/messages"}
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider speaks one format: the end of the path, for streams too where that differs.
+
+    `{model}` stands for the percent-encoded model id. `prefix` replaces the provider's own where this format has
+    another, and `auth` its way of sending credentials.
+    """
+
+    path: str
+    stream_path: str | None = None
+    prefix: str | None = None
+    query: str = ""
+    auth: Auth | None = None
+
+
+_CHAT_PATH = Endpoint("/chat/completions")
+_CHAT: Mapping[Format, Endpoint] = MappingProxyType(
+    {Format.CHAT: _CHAT_PATH, Format.EMBEDDINGS: Endpoint("/embeddings")}
+)
+_COMPLETIONS: Mapping[Format, Endpoint] = MappingProxyType({Format.COMPLETIONS: Endpoint("/completions")})
+_RESPONSES: Mapping[Format, Endpoint] = MappingProxyType({Format.RESPONSES: Endpoint("/responses")})
+_OPENAI: Mapping[Format, Endpoint] = MappingProxyType({**_CHAT, **_RESPONSES})
+_MESSAGES: Mapping[Format, Endpoint] = MappingProxyType(
+    {Format.ANTHROPIC: Endpoint("/messages"), Format.COUNT_TOKENS: Endpoint("/messages/count_tokens")}
+)
+_GEMINI: Mapping[Format, Endpoint] = MappingProxyType(
+    {
+        Format.GEMINI: Endpoint(
+            "/models/{model}:generateContent",
+            "/models/{model}:streamGenerateContent?alt=sse",
+            prefix="/v1beta",
+            auth=Auth.GOOGLE_API_KEY,
+        )
+    }
+)
+_VERTEX: Mapping[Format, Endpoint] = MappingProxyType(
+    {Format.GEMINI: Endpoint("/models/{model}:generateContent", "/models/{model}:streamGenerateContent?alt=sse")}
+)
+_CONVERSE: Mapping[Format, Endpoint] = MappingProxyType(
+    {Format.CONVERSE: Endpoint("/model/{model}/converse", "/model/{model}/converse-stream", prefix="")}
 )
 
 
@@ -30,10 +68,9 @@ _CHAT_AND_MESSAGES: Mapping[Format, str] = MappingProxyType(
 class Provider:
     """What the gateway has to know of a provider.
 
-    `paths` maps each format the provider speaks to the suffix of its endpoint, most faithful format first;
-    `{model}` in a suffix or prefix stands for the percent-encoded model id. `prefix` is the part of the path in front
-    of the suffix; a configured `base_url` path replaces it. `prefix_forms` are other spellings of the provider's own
-    prefix that users write in `base_url` and that mean the same.
+    `paths` maps each format the provider speaks to its endpoint, most faithful format first. `prefix` is the part of
+    the path in front of it; a configured `base_url` path replaces it. `prefix_forms` are other spellings of the
+    provider's own prefix that users write in `base_url` and that mean the same.
     """
 
     id: str
@@ -41,8 +78,7 @@ class Provider:
     host: str | None = None
     prefix: str = "/v1"
     prefix_forms: tuple[str, ...] = ()
-    paths: Mapping[Format, str] = field(default_factory=lambda: _CHAT)
-    query: str = ""
+    paths: Mapping[Format, Endpoint] = field(default_factory=lambda: _CHAT)
     auth: Auth = Auth.BEARER
     aliases: tuple[str, ...] = ()
     catalogue: str | None = None
@@ -50,6 +86,7 @@ class Provider:
     zero_config: bool = False
     base_url_required: bool = False
     key_optional: bool = False
+    signed: bool = False  # without a key, Envoy signs requests with the AWS credentials it finds
     keeps_max_tokens: bool = True  # knows `max_tokens`; False: only `max_completion_tokens` is right
     developer_role: bool = False  # knows the `developer` role; False: it is sent as `system`
     reasoning_content: bool = False  # wants `reasoning_content` of earlier turns sent back
@@ -68,21 +105,28 @@ class Provider:
         """The format to speak for a client: the client's own where the provider has it, else its most faithful."""
         return client if client in self.paths else next(iter(self.paths))
 
-    def path(self, upstream: Format, model: str, base_path: str | None = None) -> str:
-        """The request path for `upstream` at this provider; `base_path` is the path of a configured `base_url`."""
-        given = "/" + base_path.strip("/") if base_path and base_path.strip("/") else None
-        prefix = self.prefix if given is None or given in self.prefix_forms else given
-        path = f"{prefix.rstrip('/')}{self.paths[upstream]}"
-        if "{model}" in path:
-            path = path.replace("{model}", quote(model, safe=""))
-        return path + self.query
+    def auth_for(self, upstream: Format) -> Auth:
+        """How a credential travels to this provider's endpoint for a format."""
+        return self.paths[upstream].auth or self.auth
 
+    def path(self, upstream: Format, model: str, base_path: str | None = None, *, stream: bool = False) -> str:
+        """The request path for `upstream` at this provider; `base_path` is the path of a configured `base_url`."""
+        endpoint = self.paths[upstream]
+        own = self.prefix if endpoint.prefix is None else endpoint.prefix
+        given = "/" + base_path.strip("/") if base_path and base_path.strip("/") else None
+        prefix = own if given is None or given in (self.prefix, *self.prefix_forms) else given
+        suffix = endpoint.stream_path if stream and endpoint.stream_path else endpoint.path
+        return f"{prefix.rstrip('/')}{suffix.replace('{model}', quote(model, safe=''))}{endpoint.query}"
+
+
+_AZURE_VERSION = "?api-version=2025-01-01-preview"
 
 _PROVIDERS: tuple[Provider, ...] = (
     Provider(
         id="openai",
         display="OpenAI",
         host="api.openai.com",
+        paths={**_OPENAI, **_COMPLETIONS},
         catalogue="openai",
         key_variable="OPENAI_API_KEY",
         zero_config=True,
@@ -93,7 +137,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         id="anthropic",
         display="Anthropic",
         host="api.anthropic.com",
-        paths={Format.ANTHROPIC: "/messages"},
+        paths=_MESSAGES,
         auth=Auth.X_API_KEY,
         aliases=("claude",),
         catalogue="anthropic",
@@ -106,11 +150,25 @@ _PROVIDERS: tuple[Provider, ...] = (
         host="generativelanguage.googleapis.com",
         prefix="/v1beta/openai",
         prefix_forms=("/v1beta",),
+        paths={**_GEMINI, **_CHAT},
         aliases=("google",),
         catalogue="google",
         key_variable="GEMINI_API_KEY",
         zero_config=True,
         drops=frozenset({"store", "metadata", "service_tier", "logit_bias"}),
+        stop_limit=5,
+        call_signature="skip_thought_signature_validator",
+    ),
+    Provider(
+        # base_url: https://LOCATION-aiplatform.googleapis.com/v1/projects/PROJECT/locations/LOCATION/publishers/google
+        id="vertex",
+        display="vertex",
+        paths=_VERTEX,
+        aliases=("vertex_ai", "google_vertex"),
+        catalogue="google",
+        key_variable="VERTEX_ACCESS_TOKEN",
+        base_url_required=True,
+        drops=frozenset({"serviceTier"}),  # a header chooses it there
         stop_limit=5,
         call_signature="skip_thought_signature_validator",
     ),
@@ -159,7 +217,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         id="vercel",
         display="vercel",
         host="ai-gateway.vercel.sh",
-        paths=_CHAT_AND_MESSAGES,
+        paths={**_OPENAI, **_MESSAGES},
         key_variable="AI_GATEWAY_API_KEY",
         zero_config=True,
     ),
@@ -187,6 +245,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         id="xai",
         display="xai",
         host="api.x.ai",
+        paths=_OPENAI,
         catalogue="x-ai",
         key_variable="XAI_API_KEY",
         drops=frozenset({"web_search_options"}),
@@ -195,6 +254,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         id="together_ai",
         display="together_ai",
         host="api.together.xyz",
+        paths={**_CHAT, **_COMPLETIONS},
         aliases=("together",),
         catalogue="together",
         key_variable="TOGETHER_API_KEY",
@@ -230,6 +290,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         display="chatgpt",
         host="chatgpt.com",
         prefix="/backend-api/codex",
+        paths=_RESPONSES,
         catalogue="chatgpt",
         key_variable="CHATGPT_ACCESS_TOKEN",
     ),
@@ -237,8 +298,11 @@ _PROVIDERS: tuple[Provider, ...] = (
         id="azure_openai",
         display="azure_openai",
         prefix="/openai/deployments",
-        paths={Format.CHAT: "/{model}/chat/completions"},
-        query="?api-version=2025-01-01-preview",
+        paths={
+            Format.CHAT: Endpoint("/{model}/chat/completions", query=_AZURE_VERSION),
+            Format.EMBEDDINGS: Endpoint("/{model}/embeddings", query=_AZURE_VERSION),
+            Format.COMPLETIONS: Endpoint("/{model}/completions", query=_AZURE_VERSION),
+        },
         auth=Auth.API_KEY,
         catalogue="openai",
         key_variable="AZURE_OPENAI_API_KEY",
@@ -246,7 +310,13 @@ _PROVIDERS: tuple[Provider, ...] = (
         keeps_max_tokens=False,
         developer_role=True,
     ),
-    Provider(id="ollama", display="ollama", base_url_required=True, key_optional=True),
+    Provider(
+        id="ollama",
+        display="ollama",
+        base_url_required=True,
+        key_optional=True,
+        paths={**_CHAT, **_COMPLETIONS},
+    ),
     Provider(
         id="qwen",
         display="qwen",
@@ -256,7 +326,13 @@ _PROVIDERS: tuple[Provider, ...] = (
         base_url_required=True,
     ),
     Provider(
-        id="amazon_bedrock", display="amazon_bedrock", aliases=("amazon",), catalogue="amazon", base_url_required=True
+        id="amazon_bedrock",
+        display="amazon_bedrock",
+        aliases=("amazon",),
+        catalogue="amazon",
+        base_url_required=True,
+        signed=True,
+        paths=_CONVERSE,
     ),
     Provider(id="astraflow", display="astraflow", base_url_required=True, key_variable="ASTRAFLOW_API_KEY"),
     Provider(id="astraflow_cn", display="astraflow_cn", base_url_required=True, key_variable="ASTRAFLOW_API_KEY"),

@@ -125,5 +125,7 @@ def _parse(block: bytes) -> Event | None:
             data.append(value)
         elif field == b"event":
             name = value
+    if not data and block.lstrip()[:1] in (b"{", b"["):
+        return Event(name, block)  # bare JSON: how Gemini, for one, ends a stream with an error
     # An event without data is not dispatched by browsers; here its name may be all a sloppy server sends.
     return Event(name, b"\n".join(data)) if name or any(data) else None

@@ -57,6 +57,49 @@ class Usage:
             reasoning=count_or_none(details.get("thinking_tokens")),
         )
 
+    @classmethod
+    def from_responses(cls, usage: dict[str, Any]) -> "Usage":
+        input_details = object_or_empty(usage.get("input_tokens_details"))
+        output_details = object_or_empty(usage.get("output_tokens_details"))
+        return cls(
+            prompt=_first(usage.get("input_tokens")),
+            completion=_first(usage.get("output_tokens")),
+            cache_read=_first(input_details.get("cached_tokens")),
+            cache_write=_first(input_details.get("cache_write_tokens")),
+            reasoning=count_or_none(output_details.get("reasoning_tokens")),
+        )
+
+    def to_responses(self) -> dict[str, Any]:
+        return {
+            "input_tokens": self.prompt,
+            "input_tokens_details": {"cached_tokens": self.cache_read, "cache_write_tokens": self.cache_write},
+            "output_tokens": self.completion,
+            "output_tokens_details": {"reasoning_tokens": self.reasoning or 0},
+            "total_tokens": self.total,
+        }
+
+    @classmethod
+    def from_gemini(cls, usage: dict[str, Any]) -> "Usage":
+        """Of `usageMetadata`: it counts thoughts apart from the answer, results of Google's tools from the prompt."""
+        thoughts = count_or_none(usage.get("thoughtsTokenCount"))
+        return cls(
+            prompt=_first(usage.get("promptTokenCount")) + _first(usage.get("toolUsePromptTokenCount")),
+            completion=_first(usage.get("candidatesTokenCount")) + (thoughts or 0),
+            cache_read=_first(usage.get("cachedContentTokenCount")),
+            reasoning=thoughts,
+        )
+
+    @classmethod
+    def from_converse(cls, usage: dict[str, Any]) -> "Usage":
+        read = _first(usage.get("cacheReadInputTokens"), usage.get("cacheReadInputTokenCount"))
+        write = _first(usage.get("cacheWriteInputTokens"), usage.get("cacheWriteInputTokenCount"))
+        return cls(
+            prompt=_first(usage.get("inputTokens")) + read + write,
+            completion=_first(usage.get("outputTokens")),
+            cache_read=read,
+            cache_write=write,
+        )
+
     def to_chat(self) -> dict[str, Any]:
         usage: dict[str, Any] = {
             "prompt_tokens": self.prompt,
@@ -88,12 +131,15 @@ class Usage:
 _READERS: dict[Format, Callable[[dict[str, Any]], Usage]] = {
     Format.CHAT: Usage.from_chat,
     Format.ANTHROPIC: Usage.from_anthropic,
+    Format.CONVERSE: Usage.from_converse,
+    Format.RESPONSES: Usage.from_responses,
+    Format.GEMINI: Usage.from_gemini,
 }
 
 
 def read_usage(spoken: Format, body: dict[str, Any]) -> Usage | None:
     """The usage in a JSON answer of a format; None where the provider sent none."""
-    usage = body.get("usage")
+    usage = body.get("usageMetadata" if spoken is Format.GEMINI else "usage")
     return _READERS[spoken](usage) if isinstance(usage, dict) and usage else None
 
 

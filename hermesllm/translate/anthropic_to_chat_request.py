@@ -30,7 +30,12 @@ _SEARCHING_MODELS = re.compile(r"search|sonar")
 
 def to_chat(body: dict[str, Any], context: Context) -> dict[str, Any]:
     """The Chat request of a Messages request. Raises InvalidRequest or Untranslatable."""
-    request: dict[str, Any] = {"model": context.model, "messages": read_messages(body, context)}
+    return {"model": context.model, "messages": read_messages(body, context), **chat_settings(body, context)}
+
+
+def chat_settings(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """Everything of the Chat request but model and messages. Raises InvalidRequest or Untranslatable."""
+    request: dict[str, Any] = {}
     if body.get("max_tokens") is not None:
         request["max_completion_tokens"] = body["max_tokens"]
     for name in ("temperature", "top_p", "stream"):

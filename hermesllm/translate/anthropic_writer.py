@@ -71,8 +71,9 @@ class AnthropicWriter:
         """Signs the thinking block that is open."""
         self.delta({"type": "signature_delta", "signature": signature})
 
-    def tool_use(self, call_id: str, name: str) -> None:
-        self._open("tool_use", {"type": "tool_use", "id": call_id, "name": name, "input": {}}, _ARGUMENTS)
+    def tool_use(self, call_id: str, name: str, kind: str = "tool_use") -> None:
+        """Opens a call; of `kind` "server_tool_use" for a tool that the provider runs."""
+        self._open(kind, {"type": kind, "id": call_id, "name": name, "input": {}}, _ARGUMENTS)
 
     def arguments(self, part: str) -> None:
         """The next part of the arguments of the tool call that is open."""
@@ -91,12 +92,13 @@ class AnthropicWriter:
             self._out.append(_STOP_BLOCK % self._index)
             self.open = ""
 
-    def finish(self, stop_reason: str, stop_sequence: str | None, usage: Usage) -> None:
+    def finish(self, stop_reason: str, stop_sequence: str | None, usage: Usage, **extra: Any) -> None:
+        """The end of the stream; `extra` are further members that say why, such as `stop_details`."""
         self.start(usage)
         if self._index < 0:  # SDKs expect at least one block
             self._open("text", {"type": "text", "text": ""}, _TEXT)
         self.end_block()
-        delta = {"stop_reason": stop_reason, "stop_sequence": stop_sequence}
+        delta = {"stop_reason": stop_reason, "stop_sequence": stop_sequence, **extra}
         self._event({"type": "message_delta", "delta": delta, "usage": usage.to_anthropic()})
         self._out.append(_STOP_MESSAGE)
 

@@ -1,7 +1,7 @@
 """What every cell of the translation matrix offers. A translator is made per request and never shared."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hermesllm.providers import Provider
 from hermesllm.usage import Usage
@@ -21,6 +21,10 @@ class Context:
 
     def drop(self, path: str) -> None:
         self.dropped.append(path)
+
+    def rename(self, path: str, own: str) -> None:
+        """Gives a dropped member of the provider's request the name it had in the client's."""
+        self.dropped[:] = [own if dropped == path else dropped for dropped in self.dropped]
 
 
 class StreamTranslator(Protocol):
@@ -58,4 +62,13 @@ class Translator(Protocol):
 
     def stream(self) -> StreamTranslator:
         """A translator for the stream of this answer."""
+        ...
+
+
+@runtime_checkable
+class StreamGatherer(Protocol):
+    """A cell some of whose providers stream though no stream was asked for, as ChatGPT subscriptions do."""
+
+    def response_from_stream(self, body: bytes) -> dict[str, Any]:
+        """The client's answer for a provider's whole stream. Raises InvalidUpstreamResponse."""
         ...

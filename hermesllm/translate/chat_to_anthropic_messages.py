@@ -37,18 +37,25 @@ _MEMBERS = {
 }  # fmt: skip
 # What an SDK's response message holds when it is sent back as history; it has no say in the next answer.
 _OF_RESPONSES = frozenset({"annotations", "citations", "audio", "parsed"})
-_NATIVE_BLOCKS = frozenset({"image", "document", "search_result", "thinking", "redacted_thinking"})
+NATIVE_BLOCKS = frozenset({"image", "document", "search_result", "thinking", "redacted_thinking"})
 _EXTENSION_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/plain", "csv": "text/plain"}
 
 
 @dataclass(slots=True)
 class Conversation:
-    """A Messages conversation. `open_call_without_thinking`: its last tool round has lost Claude's thinking."""
+    """A Messages conversation. `open_call_without_thinking`: its last tool round has lost Claude's thinking.
+
+    `locs` has, for each block of each message, the path in the Chat request of what it comes from: a part of a content
+    (`parts` knows these by the identity of their blocks), or else a message.
+    """
 
     messages: list[dict[str, Any]] = field(default_factory=list)
+    locs: list[list[str]] = field(default_factory=list)
+    parts: dict[int, str] = field(default_factory=dict)
     system: list[Block] = field(default_factory=list)
     tool_names: dict[str, None] = field(default_factory=dict)
     open_call_without_thinking: bool = False
+    keeps_empty_turns: bool = False
 
     def add_system(self, text: str) -> None:
         if text:
@@ -60,30 +67,50 @@ class Conversation:
             return self.system
         return "\n\n".join(block["text"] for block in self.system)
 
-    def add(self, role: str, blocks: list[Block]) -> None:
+    def add(self, role: str, blocks: list[Block], loc: str) -> None:
         """Appends a turn; a turn of the same role as the last is the same turn for Anthropic."""
-        if not blocks:
+        if not blocks and not (self.keeps_empty_turns and role == "user"):
             return  # refused by Anthropic, and nothing is said in it
+        locs = [self.parts.get(id(block), loc) for block in blocks]
         if self.messages and self.messages[-1]["role"] == role:
             self.messages[-1]["content"].extend(blocks)
+            self.locs[-1].extend(locs)
         else:
             self.messages.append({"role": role, "content": blocks})
+            self.locs.append(locs)
 
 
 def read_conversation(body: dict[str, Any], context: Context) -> Conversation:
     """The Messages conversation of a Chat request. Raises InvalidRequest or Untranslatable."""
-    reader = _Reader(context)
+    conversation = read_blocks(body, context)
+    for message in conversation.messages:
+        message["content"] = _settled(message)
+    return conversation
+
+
+def read_blocks(
+    body: dict[str, Any],
+    context: Context,
+    native: frozenset[str] = NATIVE_BLOCKS,
+    *,
+    keeps_empty_turns: bool = False,
+) -> Conversation:
+    """The conversation with every message as a list of blocks in the order they were said.
+
+    `native` are the block types that a Chat client may write as they are, `keeps_empty_turns` keeps a user's message
+    in which nothing is said. Raises InvalidRequest or Untranslatable.
+    """
+    reader = _Reader(context, native)
+    reader.conversation.keeps_empty_turns = keeps_empty_turns
     for index, message in enumerate(required_messages(body)):
         reader.read(required_object(message, f"messages[{index}]"), f"messages[{index}]")
     conversation = reader.conversation
     if not conversation.messages:
         raise Untranslatable(
-            "messages: an Anthropic model needs at least one message that is not a system prompt",
+            "messages: this provider needs at least one message that is not a system prompt",
             param="messages",
             remedy="Add a user message.",
         )
-    for message in conversation.messages:
-        message["content"] = _settled(message)
     return conversation
 
 
@@ -97,10 +124,12 @@ def _settled(message: dict[str, Any]) -> str | list[Block]:
 
 
 class _Reader:
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, native: frozenset[str]) -> None:
         self.conversation = Conversation()
         self._context = context
+        self._native = native
         self._function_ids: dict[str, str] = {}  # ids made up for calls of the old `function_call` kind
+        self._thought = False  # since the user spoke last: Claude thinks once for a whole round of tool calls
 
     def read(self, message: dict[str, Any], loc: str) -> None:
         role = message.get("role")
@@ -121,12 +150,13 @@ class _Reader:
         for position, block in enumerate(self._content(message, loc)):
             if block["type"] != "text":
                 raise Untranslatable(
-                    f"{loc}.content[{position}]: a system prompt for Anthropic is text only", param=f"{loc}.content"
+                    f"{loc}.content[{position}]: a system prompt is text only at this provider", param=f"{loc}.content"
                 )
             self.conversation.system.append(block)
 
     def _user(self, message: dict[str, Any], loc: str) -> None:
-        self.conversation.add("user", self._content(message, loc))
+        self._thought = False
+        self.conversation.add("user", self._content(message, loc), loc)
 
     def _assistant(self, message: dict[str, Any], loc: str) -> None:
         thinking = signed_thinking(message)
@@ -140,8 +170,9 @@ class _Reader:
         ]
         if message.get("function_call") is not None:
             calls.append(self._function_call(message["function_call"], f"{loc}.function_call", loc))
-        self.conversation.open_call_without_thinking = bool(calls) and not thinking
-        self.conversation.add("assistant", blocks + calls)
+        self._thought = self._thought or bool(thinking)
+        self.conversation.open_call_without_thinking = bool(calls) and not self._thought
+        self.conversation.add("assistant", blocks + calls, loc)
 
     def _call(self, call: dict[str, Any], loc: str) -> Block:
         if call.get("type") == "custom":
@@ -181,7 +212,7 @@ class _Reader:
             result["content"] = content[0]["text"] if plain else content
         if message.get("is_error") is True or _tells_of_error(message.get("content")):
             result["is_error"] = True
-        self.conversation.add("user", [_with_cache_control(result, message)])
+        self.conversation.add("user", [_with_cache_control(result, message)], loc)
 
     def _content(self, message: dict[str, Any], loc: str) -> list[Block]:
         """The blocks of a message's `content`; a cache mark of the message goes to its last block."""
@@ -197,10 +228,13 @@ class _Reader:
                 block = self._part(required_object(part, where), where)
                 if block is not None:
                     blocks.append(block)
+                    self.conversation.parts[id(block)] = where
         else:
             raise invalid(f"{loc}.content", "expected a string or a list of parts")
         if blocks and message.get("cache_control") is not None:
-            blocks[-1] = {**blocks[-1], "cache_control": message["cache_control"]}
+            marked = {**blocks[-1], "cache_control": message["cache_control"]}
+            self.conversation.parts[id(marked)] = self.conversation.parts.pop(id(blocks[-1]), f"{loc}.content")
+            blocks[-1] = marked
         return blocks
 
     def _part(self, part: dict[str, Any], loc: str) -> Block | None:
@@ -212,10 +246,10 @@ class _Reader:
             return _with_cache_control(self._image(part.get("image_url"), f"{loc}.image_url"), part)
         if kind == "file":
             return _with_cache_control(_file(part, f"{loc}.file"), part)
-        if kind in _NATIVE_BLOCKS:
+        if kind in self._native:
             return part
         raise Untranslatable(
-            f"{loc}: this type of content part cannot be sent to an Anthropic model",
+            f"{loc}: this type of content part cannot be sent to this provider",
             param=f"{loc}.type",
             remedy="Use text, image_url or file parts.",
         )

@@ -4,6 +4,7 @@ Hot path: the common deltas are byte templates around the JSON of their text.
 """
 
 import time
+from copy import copy
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ dumps = orjson.dumps
 
 
 class ChatWriter:
-    """One stream of `chat.completion.chunk`s with a single choice.
+    """One stream of `chat.completion.chunk`s with a single choice, or with several that `choice` gives writers of.
 
     `include_usage` adds the usage chunk. `legacy_functions` writes a tool call as the `function_call` that clients of
     the old `functions` member read.
@@ -35,6 +36,7 @@ class ChatWriter:
         self._legacy_functions = legacy_functions
         self._id = f"chatcmpl-{uuid4().hex}"
         self._created = int(time.time())
+        self._index = 0
         self._out: list[bytes] = []
         self._head = self._choice = self._content = self._reasoning = b""
 
@@ -45,17 +47,28 @@ class ChatWriter:
 
     def start(self, message_id: str | None = None, model: str | None = None) -> None:
         """Opens the stream. All chunks share id, time and model, so these are settled here."""
-        if self.started:
-            return
+        if not self.started:
+            self.choice(0, message_id, model)
+
+    def choice(self, index: int, message_id: str | None = None, model: str | None = None) -> "ChatWriter":
+        """Begins a choice, once, and gives its writer. All of them write the same stream."""
+        if not self._head:
+            self._id = message_id or self._id
+            self.model = model or self.model
+            self._head = b'data: {"id":%s,"object":"chat.completion.chunk","created":%d,"model":%s,' % (
+                dumps(self._id),
+                self._created,
+                dumps(self.model),
+            )
+        writer = self if index == 0 else copy(self)
+        writer.begin(index)
+        return writer
+
+    def begin(self, index: int) -> None:
+        """Begins the choice that this writer writes."""
         self.started = True
-        self._id = message_id or self._id
-        self.model = model or self.model
-        self._head = b'data: {"id":%s,"object":"chat.completion.chunk","created":%d,"model":%s,' % (
-            dumps(self._id),
-            self._created,
-            dumps(self.model),
-        )
-        self._choice = self._head + b'"choices":[{"index":0,"delta":{'
+        self._index = index
+        self._choice = self._head + b'"choices":[{"index":%d,"delta":{' % index
         self._content = self._choice + b'"content":'
         self._reasoning = self._choice + b'"reasoning_content":'
         self._out.append(self._choice + b'"role":"assistant","content":""' + _DELTA_END)
@@ -63,15 +76,22 @@ class ChatWriter:
     def text(self, text: str) -> None:
         self._out.append(self._content + dumps(text) + _DELTA_END)
 
+    def scored_text(self, text: str, logprobs: list[dict[str, Any]]) -> None:
+        """Text with the log probabilities of its tokens."""
+        choice = {"index": 0, "delta": {"content": text}, "logprobs": {"content": logprobs, "refusal": None}}
+        self._out.append(self._head + b'"choices":[%s]}\n\n' % encode({**choice, "finish_reason": None}))
+
     def reasoning(self, text: str) -> None:
         self._out.append(self._reasoning + dumps(text) + _DELTA_END)
 
-    def tool_call(self, index: int, call_id: str, name: str) -> None:
+    def tool_call(self, index: int, call_id: str, name: str, **extra: Any) -> None:
+        """The start of a call; `extra` are members beyond the official ones."""
         function = {"name": name, "arguments": ""}
         if self._legacy_functions:
             self.delta({"function_call": function})
         else:
-            self.delta({"tool_calls": [{"index": index, "id": call_id, "type": "function", "function": function}]})
+            call = {"index": index, "id": call_id, "type": "function", "function": function, **extra}
+            self.delta({"tool_calls": [call]})
 
     def arguments(self, index: int, part: str) -> None:
         if self._legacy_functions:
@@ -84,12 +104,23 @@ class ChatWriter:
         self._out.append(self._choice + encode(delta)[1:-1] + _DELTA_END)
 
     def finish(self, reason: str, usage: Usage, **extra: Any) -> None:
-        """The finish chunk; `extra` are further members of its choice."""
+        """The finish chunk and the end of the stream; `extra` are further members of the finish chunk's choice."""
         self.start()
+        self.end_choice(reason, **extra)
+        self.end(usage)
+
+    def logprobs(self, logprobs: dict[str, Any]) -> None:
+        choice = {"index": self._index, "delta": {}, "logprobs": logprobs, "finish_reason": None}
+        self._out.append(self._head + b'"choices":[%s]}\n\n' % dumps(choice))
+
+    def end_choice(self, reason: str, **extra: Any) -> None:
         if self._legacy_functions and reason == "tool_calls":
             reason = "function_call"
-        choice = {"index": 0, "delta": {}, "finish_reason": reason, **extra}
+        choice = {"index": self._index, "delta": {}, "finish_reason": reason, **extra}
         self._out.append(self._head + b'"choices":[%s]}\n\n' % dumps(choice))
+
+    def end(self, usage: Usage) -> None:
+        """The end of the stream, after every choice has ended."""
         if self._include_usage:
             self._out.append(self._head + b'"choices":[],"usage":%s}\n\n' % dumps(usage.to_chat()))
         self._out.append(_DONE)

@@ -1,4 +1,4 @@
-"""The frame of every SSE-to-SSE stream translation: decoding, faults, the end. One cell adds what an event means."""
+"""The frame of every stream translation: decoding, faults, the end. One cell adds what an event means."""
 
 from abc import ABC, abstractmethod
 from typing import Any, Protocol
@@ -34,17 +34,47 @@ class StreamWriter(Protocol):
         ...
 
 
-class EventStream(ABC):
+class ProviderStream:
+    """What stream translators of every framing share: JSON objects, and faults that end the client's stream."""
+
+    def __init__(self, context: Context, writer: StreamWriter) -> None:
+        self.usage: Usage | None = None
+        self.failed = False
+        self._context = context
+        self._frame = writer
+        self._closed = False
+
+    def _json(self, data: bytes) -> dict[str, Any]:
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            raise InvalidUpstreamResponse("The provider sent a stream event that is not JSON.") from None
+        if type(document) is not dict:
+            raise InvalidUpstreamResponse("The provider sent a stream event that is not a JSON object.")
+        return document
+
+    def _cut(self) -> None:
+        self._fail("The provider ended the stream before the answer was complete.", code="stream_cut")
+
+    def _fail(self, message: str, code: str = InvalidUpstreamResponse.code) -> None:
+        self._report(ErrorReport(status=InvalidUpstreamResponse.status, message=message, code=code, remedy=_TRY_AGAIN))
+
+    def _report(self, report: ErrorReport) -> None:
+        """Tells the client of an error, once, and nothing after it."""
+        if self._closed:
+            return
+        context = self._context
+        self.failed = self._closed = True
+        self._frame.fail(report.about(provider=context.provider.id, model=context.model, request_id=context.request_id))
+
+
+class EventStream(ProviderStream, ABC):
     """A StreamTranslator for providers that answer with server-sent events of JSON objects."""
 
     def __init__(self, upstream: Format, context: Context, writer: StreamWriter) -> None:
-        self.usage: Usage | None = None
-        self.failed = False
+        super().__init__(context, writer)
         self._upstream = upstream
-        self._context = context
-        self._frame = writer
         self._decoder = SSEDecoder()
-        self._closed = False
 
     def decode(self, chunk: bytes) -> bytes:
         if self._closed:
@@ -85,26 +115,3 @@ class EventStream(ABC):
                     return
         except InvalidUpstreamResponse as error:
             self._fail(error.message)
-
-    def _json(self, data: bytes) -> dict[str, Any]:
-        try:
-            document = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            raise InvalidUpstreamResponse("The provider sent a stream event that is not JSON.") from None
-        if type(document) is not dict:
-            raise InvalidUpstreamResponse("The provider sent a stream event that is not a JSON object.")
-        return document
-
-    def _cut(self) -> None:
-        self._fail("The provider ended the stream before the answer was complete.", code="stream_cut")
-
-    def _fail(self, message: str, code: str = InvalidUpstreamResponse.code) -> None:
-        self._report(ErrorReport(status=InvalidUpstreamResponse.status, message=message, code=code, remedy=_TRY_AGAIN))
-
-    def _report(self, report: ErrorReport) -> None:
-        """Tells the client of an error, once, and nothing after it."""
-        if self._closed:
-            return
-        context = self._context
-        self.failed = self._closed = True
-        self._frame.fail(report.about(provider=context.provider.id, model=context.model, request_id=context.request_id))

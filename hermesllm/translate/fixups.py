@@ -1,4 +1,4 @@
-"""Corrections of Chat and Messages requests that one provider or one model needs, as data.
+"""Corrections of Chat, Messages and Responses requests that one provider or one model needs, as data.
 
 Applied last, when provider and model are settled, and idempotent: a request that is translated again for another
 attempt, or passes two gateways, comes out the same.
@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hermesllm.providers import Provider
-from hermesllm.reading import object_or_empty, objects_in
+from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
+from hermesllm.translate.gemini_signatures import is_geminis
+from hermesllm.translate.sealed_reasoning import is_openais
 
 _SIGNS_CALLS = re.compile(r"gemini-[3-9]")
 
@@ -28,6 +30,7 @@ class Fixup:
     full_id: bool = False
     drops: tuple[str, ...] = ()
     drops_unless: dict[str, Any] = field(default_factory=dict)  # member → the one value that may stay
+    sets: dict[str, Any] = field(default_factory=dict)  # member → its value, whatever the client asked for
     renames: dict[str, str] = field(default_factory=dict)  # the old member goes, its value stays if the new is absent
     values: dict[str, dict[str, str]] = field(default_factory=dict)  # member → wanted value of each known one
 
@@ -38,6 +41,7 @@ class Fixup:
         return re.match(self.model, model) is not None
 
     def apply(self, body: dict[str, Any], context: Context) -> None:
+        body.update(self.sets)
         for name in self.drops:
             _drop(body, name, context)
         for name, allowed in self.drops_unless.items():
@@ -92,13 +96,22 @@ CHAT_FIXUPS = (
 
 ANTHROPIC_FIXUPS = (Fixup(model=r"kimi-for-coding$", full_id=True, drops=("thinking",)),)
 
+_CODEX = "You are Codex, based on GPT-5. You are running as a coding agent in the Codex CLI on a user's computer."
+RESPONSES_FIXUPS = (
+    # A ChatGPT subscription: its backend serves one client, stores nothing and only streams.
+    Fixup(model="", provider="chatgpt", sets={"store": False, "stream": True}, drops=("max_output_tokens",)),
+    Fixup(model=r"(o[1-9]|gpt-5(?!-chat))($|[-.:])", drops_unless={"temperature": 1}),
+)
+# Text that a provider wants at the head of the instructions.
+_INSTRUCTIONS = {"chatgpt": _CODEX}
+
 
 def fix_chat_request(body: dict[str, Any], context: Context) -> None:
     """Edits a Chat request, in place, to what this provider and model accept."""
     _drop_gateway_metadata(body)
     renamed = _apply(CHAT_FIXUPS, body, context)
     provider = context.provider
-    for name in provider.drops:
+    for name in [name for name in body if name in provider.drops]:  # in the client's order
         _drop(body, name, context)
     if provider.keeps_max_tokens and not renamed:
         _rename(body, "max_completion_tokens", "max_tokens")
@@ -117,6 +130,53 @@ def fix_anthropic_request(body: dict[str, Any], context: Context) -> None:
     """Edits a Messages request, in place, to what this provider and model accept."""
     _drop_gateway_metadata(body)
     _apply(ANTHROPIC_FIXUPS, body, context)
+    _drop_sealed_thinking(body, context)
+
+
+def _drop_sealed_thinking(body: dict[str, Any], context: Context) -> None:
+    """Thinking of other vendors, which their cells put into thinking blocks: Claude cannot verify it and refuses it."""
+    messages = body["messages"]
+    if not any(_is_sealed(block) for message in objects_in(messages) for block in _blocks(message)):
+        return
+    kept = []
+    for index, message in enumerate(messages):
+        blocks = _blocks(message)
+        unsealed = [block for block in blocks if not _is_sealed(block)]
+        if len(unsealed) == len(blocks):
+            kept.append(message)
+            continue
+        context.drop(f"messages[{index}].content")
+        if unsealed:
+            kept.append({**message, "content": unsealed})
+    body["messages"] = kept
+
+
+def _blocks(message: Any) -> list[Any]:
+    content = object_or_empty(message).get("content")
+    return content if isinstance(content, list) else []
+
+
+def _is_sealed(block: Any) -> bool:
+    if not isinstance(block, dict) or block.get("type") not in ("thinking", "redacted_thinking"):
+        return False
+    return is_geminis(block) or is_openais(block)
+
+
+def fix_responses_request(body: dict[str, Any], context: Context) -> None:
+    """Edits a Responses request, in place, to what this provider and model accept."""
+    _drop_gateway_metadata(body)
+    _apply(RESPONSES_FIXUPS, body, context)
+    base = _INSTRUCTIONS.get(context.provider.id)
+    if base is None:
+        return
+    given = text_or_empty(body.get("instructions"))
+    if base not in given:
+        body["instructions"] = f"{base}\n\n{given}" if given else base
+    found = body.get("input")
+    if isinstance(found, str):
+        body["input"] = [{"role": "user", "content": found}]
+    elif isinstance(found, dict):
+        body["input"] = [found]
 
 
 def _sign_calls(body: dict[str, Any], provider: Provider) -> None:

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+from hermesllm.error_bodies import no_answer
 from hermesllm.errors import InvalidUpstreamResponse
 from hermesllm.formats import Format
 from hermesllm.translate.base import StreamTranslator
 from hermesllm.translate.whole_stream import stream_from_response
 from hermesllm.usage import Usage
+
+# The member that makes a JSON document an answer.
+_ANSWERS = {Format.CHAT: "choices", Format.ANTHROPIC: "content", Format.RESPONSES: "output"}
 
 
 class VerbatimStream:
@@ -39,7 +43,10 @@ class SameFormat:
         return body
 
     def response_as_stream(self, body: Any) -> bytes:
-        return stream_from_response(self._spoken, self.response(body), include_usage=self._include_usage)
+        answer = self.response(body)
+        if not isinstance(answer.get(_ANSWERS.get(self._spoken, "")), list):
+            raise no_answer(self._spoken, answer)
+        return stream_from_response(self._spoken, answer, include_usage=self._include_usage)
 
     def stream(self) -> StreamTranslator:
         return VerbatimStream()

@@ -8,6 +8,7 @@ import orjson
 from hermesllm.errors import InvalidUpstreamResponse
 from hermesllm.formats import Format
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
+from hermesllm.translate.responses_whole_stream import responses_events
 
 _INDEXED = ("tool_calls", "thinking_blocks", "annotations", "citations")  # SDKs merge these lists by `index`
 
@@ -83,4 +84,7 @@ def _named(event: dict[str, Any]) -> bytes:
 _RENDERERS: dict[Format, Callable[[dict[str, Any], bool], Iterator[bytes]]] = {
     Format.CHAT: _chat_events,
     Format.ANTHROPIC: _anthropic_events,
+    Format.RESPONSES: lambda response, _: responses_events(response),
 }
+# Clients that get a stream even where the provider answered with JSON.
+WHOLE_STREAMS = frozenset(_RENDERERS)

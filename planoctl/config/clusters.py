@@ -3,8 +3,9 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hermesllm.providers import PROVIDERS
 from planoctl.config.addresses import DEFAULT_PORTS
 
 # Clusters of the gateway itself.
@@ -20,6 +21,7 @@ class UpstreamIdentity:
     scheme: str
     port: int
     http_host: str | None = None
+    signed: bool = False  # Envoy signs its requests with AWS credentials
 
     @property
     def name(self) -> str:
@@ -28,7 +30,7 @@ class UpstreamIdentity:
 
     @property
     def full_name(self) -> str:
-        """The name that tells apart: with the scheme, the port and the Host header unless they are the usual ones."""
+        """The name that tells apart: with scheme, port, Host header and signing unless they are the usual ones."""
         parts = [self.name]
         if self.scheme != "https":
             parts.append(self.scheme)
@@ -36,12 +38,20 @@ class UpstreamIdentity:
             parts.append(str(self.port))
         if self.http_host:
             parts.append(self.http_host)
+        if self.signed:
+            parts.append("signed")
         return "_".join(parts)
 
     def normalised(self) -> "UpstreamIdentity":
         """A Host header that says what the address says anyway is no difference."""
         same = self.http_host is None or self.http_host.lower() == self.host
-        return UpstreamIdentity(self.provider, self.host, self.scheme, self.port, None if same else self.http_host)
+        return replace(self, http_host=None if same else self.http_host)
+
+
+def is_signed(provider_id: str, access_key: str | None, passthrough_auth: bool) -> bool:
+    """Whether Envoy signs the requests of an entry: its provider wants that, and no other credential is configured."""
+    provider = PROVIDERS.get(provider_id)
+    return bool(provider and provider.signed and not passthrough_auth and not (access_key or "").strip())
 
 
 def cluster_names(identities: Iterable[UpstreamIdentity]) -> dict[UpstreamIdentity, str]:
@@ -68,5 +78,6 @@ def cluster_names(identities: Iterable[UpstreamIdentity]) -> dict[UpstreamIdenti
 
 
 def _digest(identity: UpstreamIdentity) -> str:
-    text = "\n".join((identity.provider, identity.host, identity.scheme, str(identity.port), identity.http_host or ""))
+    parts = [identity.provider, identity.host, identity.scheme, str(identity.port), identity.http_host or ""]
+    text = "\n".join([*parts, "signed"] if identity.signed else parts)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -2,6 +2,8 @@
 
 # Between Envoy and the sidecar: the cluster a request goes to.
 CLUSTER = "x-arch-llm-provider"
+# The cluster of the routing service.
+BRIGHTSTAFF = "brightstaff"
 # From clients: a model or provider name that wins over a body without `model`; checked against the configuration.
 PROVIDER_HINT = "x-arch-llm-provider-hint"
 # To clients: which model answered, which provider, and what a translation could not carry over.

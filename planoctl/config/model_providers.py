@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hermesllm.formats import Format
 from hermesllm.providers import PROVIDERS, Provider, find_provider
 from planoctl.config.addresses import BaseUrl, parse_base_url
-from planoctl.config.clusters import UpstreamIdentity, cluster_names
+from planoctl.config.clusters import UpstreamIdentity, cluster_names, is_signed
 from planoctl.config.findings import DocumentPath, Report, shorten
 from planoctl.config.wildcard import is_wildcard, wildcard_prefix
 
@@ -199,7 +200,7 @@ def _interface(entry: Entry, written: str, path: DocumentPath, report: Report) -
             f"add {' and '.join(missing)}",
         )
         return None
-    if known is not None and chosen is not None and known.prefix == "" and known.paths == chosen.paths:
+    if known is not None and chosen is not None and known.prefix == "" and chosen.speaks(Format.CHAT):
         provider = known  # e.g. Perplexity, declared as an OpenAI-like host: its paths carry no /v1
     if provider is not None and not entry.get("base_url") and (provider.base_url_required or not provider.host):
         report.error(
@@ -238,7 +239,7 @@ def _check_credential(entry: Entry, provider: Provider, path: DocumentPath, repo
             (*path, "passthrough_auth"),
             "remove one of the two",
         )
-    optional = provider.key_optional or provider.id == "chatgpt" or entry.get("base_url")
+    optional = provider.key_optional or provider.signed or provider.id == "chatgpt" or entry.get("base_url")
     if not passthrough and not optional and not (key or "").strip():
         variable = provider.key_variable or f"{provider.id.upper()}_API_KEY"
         report.warning("no-credential", f"Model {model} has neither access_key nor passthrough_auth: its requests fail",
@@ -309,7 +310,14 @@ def _check_defaults(providers: list[Entry], report: Report) -> None:
 def _named_clusters(providers: list[Entry]) -> list[Entry]:
     identities = {
         index: UpstreamIdentity(
-            entry["provider_interface"], entry["endpoint"], entry["protocol"], entry["port"], entry.get("http_host")
+            entry["provider_interface"],
+            entry["endpoint"],
+            entry["protocol"],
+            entry["port"],
+            entry.get("http_host"),
+            signed=is_signed(
+                entry["provider_interface"], entry.get("access_key"), entry.get("passthrough_auth", False)
+            ),
         )
         for index, entry in enumerate(providers)
         if "endpoint" in entry

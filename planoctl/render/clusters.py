@@ -1,14 +1,20 @@
 """Envoy clusters for the providers in use: pure data for the templates."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
+from planoctl.config.clusters import is_signed
 from planoctl.config.runtime import ModelProvider, RuntimeConfig
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One provider endpoint. `hostname` is what the provider sees as Host, `sni` what TLS asks for."""
+    """One provider endpoint. `hostname` is what the provider sees as Host, `sni` what TLS asks for.
+
+    `signed`: Envoy signs its requests with AWS Signature Version 4, for `region`; without one Envoy looks in its
+    environment and profile.
+    """
 
     name: str
     host: str
@@ -17,6 +23,8 @@ class Cluster:
     hostname: str
     sni: str | None
     connect_timeout: str
+    signed: bool = False
+    region: str | None = None
 
     @property
     def ip(self) -> bool:
@@ -49,7 +57,15 @@ def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:
         hostname=f"[{host}]{shown_port}" if not entry.http_host and ":" in host else f"{authority}{shown_port}",
         sni=None if _is_ip(name) else name,
         connect_timeout=connect_timeout,
+        signed=is_signed(entry.provider_interface, entry.access_key, entry.passthrough_auth),
+        region=_aws_region(authority) or _aws_region(host),
     )
+
+
+def _aws_region(host: str) -> str | None:
+    """The region in `bedrock-runtime.us-east-1.amazonaws.com`, in its FIPS, dual-stack and VPC endpoint forms too."""
+    match = re.search(r"\bbedrock-runtime(?:-fips)?\.([a-z]{2}(?:-[a-z]+)+-\d+)\.", host.lower())
+    return match[1] if match else None
 
 
 def _is_ip(host: str) -> bool:

@@ -29,15 +29,21 @@ OWN_REPLY_FILTER = json.dumps(
 )
 
 
-def _metadata(name: str, value: dict[str, Any]) -> dict[str, Any]:
+def _metadata(name: str, value: dict[str, Any], *, absent: bool = False) -> dict[str, Any]:
+    """True where the sidecar has set `name` to `value`; `absent` is the answer where it has not set it at all."""
     matcher = {"filter": "plano", "path": [{"key": name}], "value": value}
-    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": False}}
+    return {"metadata_filter": {"matcher": matcher, "match_if_key_not_found": absent}}
 
 
 _PROVIDER_CHOSEN = _metadata("provider", {"present_match": True})
-_ANTHROPIC_METADATA = _metadata("client_format", {"string_match": {"exact": "anthropic"}})
+_IS_ANTHROPIC = {"string_match": {"exact": "anthropic"}}
+_ANTHROPIC_METADATA = _metadata("client_format", _IS_ANTHROPIC)
 _ANTHROPIC_PATH = {"header_filter": {"header": {"name": ":path", "string_match": {"prefix": "/v1/messages"}}}}
-_ANTHROPIC = {"or_filter": {"filters": [_ANTHROPIC_METADATA, _ANTHROPIC_PATH]}}
+# The path tells only until the sidecar has rewritten it to the provider's; from then on the metadata does.
+_UNTOUCHED = _metadata("client_format", _IS_ANTHROPIC, absent=True)
+_ANTHROPIC = {
+    "or_filter": {"filters": [_ANTHROPIC_METADATA, {"and_filter": {"filters": [_ANTHROPIC_PATH, _UNTOUCHED]}}]}
+}
 _PROVIDER_FAULT = {"response_flag_filter": {"flags": _UPSTREAM_FLAGS}}
 
 

@@ -49,6 +49,9 @@ def test_the_client_credential_is_found_as_the_specification_lists_it(
         ("anthropic", Format.ANTHROPIC, {"x-api-key": "k", "anthropic-version": "2023-06-01"}),
         ("azure_openai", Format.CHAT, {"api-key": "k"}),
         ("vercel", Format.ANTHROPIC, {"x-api-key": "k", "anthropic-version": "2023-06-01"}),
+        ("gemini", Format.GEMINI, {"x-goog-api-key": "k"}),
+        ("gemini", Format.CHAT, {"authorization": "Bearer k"}),
+        ("vertex", Format.GEMINI, {"authorization": "Bearer k"}),
     ],
 )
 def test_the_configured_key_goes_where_the_provider_wants_it(
@@ -58,9 +61,10 @@ def test_the_configured_key_goes_where_the_provider_wants_it(
 
 
 def test_what_the_client_sent_as_credentials_never_reaches_a_provider_that_has_its_own_key() -> None:
-    changes, removed = applied("openai", client={"authorization": "Bearer mine", "x-api-key": "mine"}, access_key="k")
+    mine = {"authorization": "Bearer mine", "x-api-key": "mine", "x-goog-api-key": "mine"}
+    changes, removed = applied("openai", client=mine, access_key="k")
     assert changes == {"authorization": "Bearer k"}
-    assert set(removed) == {"authorization", "x-api-key"}
+    assert set(removed) == set(mine)
 
 
 def test_a_keyless_custom_endpoint_gets_no_credential_at_all() -> None:

@@ -76,3 +76,10 @@ def test_many_small_events_in_one_chunk_are_not_too_large() -> None:
 @given(st.lists(st.binary(max_size=20) | st.sampled_from([b"\n", b"\r", b"\r\n", b"data: x", b"event: e", b"\xef"])))
 def test_any_cut_of_any_bytes_gives_the_same_events(chunks: list[bytes]) -> None:
     assert decoded(*chunks) == decoded(b"".join(chunks))
+
+
+@pytest.mark.parametrize("block", [b'{\n "error": 1\n}', b'[{"error": 1}]'])
+def test_bare_json_between_events_is_an_event_too(block: bytes) -> None:
+    decoder = SSEDecoder()
+    events = decoder.decode(b"data: a\n\n" + block) + decoder.flush()
+    assert events == [Event(b"", b"a"), Event(b"", block)]

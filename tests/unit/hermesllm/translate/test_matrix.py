@@ -8,19 +8,22 @@ from hermesllm.formats import Format
 from hermesllm.providers import PROVIDERS
 from hermesllm.translate import Context, translator
 
-PAIRS = list(itertools.product(Format, Format))
+BOTH = (Format.CHAT, Format.ANTHROPIC)  # the other formats have tests of their own beside this one
+PAIRS = list(itertools.product(BOTH, BOTH))
+CLIENTS = (Format.CHAT, Format.ANTHROPIC, Format.RESPONSES)
+PROVIDERS_SPEAK = (Format.CHAT, Format.ANTHROPIC, Format.RESPONSES, Format.CONVERSE, Format.GEMINI)
 
 
 def context() -> Context:
     return Context(PROVIDERS["openai"], "m")
 
 
-@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+@pytest.mark.parametrize(("client", "upstream"), list(itertools.product(CLIENTS, PROVIDERS_SPEAK)))
 def test_every_pair_has_a_translator(client: Format, upstream: Format) -> None:
-    request = translator(client, upstream, context()).request(
-        {"model": "old", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 5}
-    )
-    assert request["model"] == "m"
+    said = {"input": "Hi"} if client is Format.RESPONSES else {"messages": [{"role": "user", "content": "Hi"}]}
+    request = translator(client, upstream, context()).request({"model": "old", **said, "max_tokens": 5})
+    in_the_path = upstream in (Format.CONVERSE, Format.GEMINI)
+    assert request.get("model") == (None if in_the_path else "m")
 
 
 def test_a_pair_without_a_cell_is_a_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +81,7 @@ def test_an_error_with_status_200_keeps_the_providers_words(pair: tuple[Format, 
     assert caught.value.status == 503
 
 
-@pytest.mark.parametrize("spoken", Format)
+@pytest.mark.parametrize("spoken", [*BOTH, Format.RESPONSES])
 def test_the_answer_of_the_same_format_is_not_touched(spoken: Format) -> None:
     cell = translator(spoken, spoken, context())
     body = {"choices": [], "content": [], "unknown": 1.5}

@@ -226,7 +226,7 @@ CHAT_ANSWER = {
 ANSWERS = {Format.CHAT: CHAT_ANSWER, Format.ANTHROPIC: ANTHROPIC_ANSWER}
 
 
-@pytest.mark.parametrize("upstream", Format)
+@pytest.mark.parametrize("upstream", ANSWERS)
 def test_a_json_answer_sent_as_a_stream_says_the_same_to_a_messages_client(upstream: Format) -> None:
     cell = translator(Format.ANTHROPIC, upstream, Context(PROVIDERS["openai"], "m"))
     cell.request({"messages": [USER], "max_tokens": 9, "stream": True})
@@ -235,7 +235,7 @@ def test_a_json_answer_sent_as_a_stream_says_the_same_to_a_messages_client(upstr
     assert read == cell.response(ANSWERS[upstream])
 
 
-@pytest.mark.parametrize("upstream", Format)
+@pytest.mark.parametrize("upstream", ANSWERS)
 def test_a_json_answer_sent_as_a_stream_says_the_same_to_a_chat_client(upstream: Format) -> None:
     cell = translator(Format.CHAT, upstream, Context(PROVIDERS["openai"], "m"))
     cell.request({"messages": [USER], "stream": True, "stream_options": {"include_usage": True}})

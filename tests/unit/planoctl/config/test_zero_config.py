@@ -62,7 +62,7 @@ def test_each_provider_is_reached_at_its_own_path(name: str, model: str, base_ur
     (entry,) = [each for each in load_document(document, environment={}).runtime.model_providers if each.name == name]
     provider = find_provider(entry.provider_interface)
     assert provider is not None
-    wanted = next(each for each in provider.paths if path.endswith(provider.paths[each]))
+    wanted = next(each for each in provider.paths if path.endswith(provider.paths[each].path))
     assert provider.path(wanted, "m", entry.base_url_path_prefix) == path
     assert entry.wildcard_prefix == name
 
