@@ -13,6 +13,7 @@ import zstandard
 
 _WINDOW_GZIP_OR_ZLIB = 47  # 15 bits of window, header detected
 _STEP = 1024 * 1024
+_ZSTD_STEP = 64  # the library bounds its input, not its output; a block of a few bytes can decode to 128 KiB
 
 
 class DecodingError(ValueError):
@@ -47,6 +48,8 @@ class _Counted:
 
 
 class _Zlib(_Counted):
+    """gzip, of one member or several in a row, and zlib."""
+
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self._stream = zlib.decompressobj(_WINDOW_GZIP_OR_ZLIB)
@@ -55,8 +58,10 @@ class _Zlib(_Counted):
         pieces = []
         try:
             while chunk:
+                if self._stream.eof:
+                    self._stream = zlib.decompressobj(_WINDOW_GZIP_OR_ZLIB)
                 pieces.append(self._count(self._stream.decompress(chunk, _STEP)))
-                chunk = self._stream.unconsumed_tail
+                chunk = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
         except zlib.error as fault:
             raise DecodingError(str(fault)) from None
         return b"".join(pieces)
@@ -76,12 +81,12 @@ class _Brotli(_Counted):
         pieces = []
         try:
             while True:
-                pieces.append(self._count(self._stream.process(chunk, output_buffer_limit=_STEP)))
-                if self._stream.can_accept_more_data():
-                    return b"".join(pieces)
-                if self._stream.is_finished():
-                    return b"".join(pieces)
+                piece = self._count(self._stream.process(chunk, output_buffer_limit=_STEP))
+                pieces.append(piece)
                 chunk = b""
+                # A decompressor takes more input also while it still holds output: only an empty piece means it is dry.
+                if self._stream.is_finished() or (not piece and self._stream.can_accept_more_data()):
+                    return b"".join(pieces)
         except brotli.error as fault:
             raise DecodingError(str(fault)) from None
 
@@ -92,14 +97,26 @@ class _Brotli(_Counted):
 
 
 class _Zstd(_Counted):
+    """zstd, of one frame or several in a row."""
+
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
-        self._stream = zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj()
+        self._stream = self._begin()
+
+    @staticmethod
+    def _begin() -> "zstandard.ZstdDecompressionObj":
+        return zstandard.ZstdDecompressor(max_window_size=2**27).decompressobj(write_size=_STEP)
 
     def decode(self, chunk: bytes) -> bytes:
-        steps = range(0, len(chunk), 4096)  # the library bounds its input, not its output
+        pieces = []
         try:
-            pieces = [self._count(self._stream.decompress(chunk[start : start + 4096])) for start in steps]
+            for start in range(0, len(chunk), _ZSTD_STEP):
+                piece = chunk[start : start + _ZSTD_STEP]
+                while piece:
+                    if self._stream.eof:
+                        self._stream = self._begin()
+                    pieces.append(self._count(self._stream.decompress(piece)))
+                    piece = self._stream.unused_data if self._stream.eof else b""
         except zstandard.ZstdError as fault:
             raise DecodingError(str(fault)) from None
         return b"".join(pieces)

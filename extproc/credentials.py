@@ -8,7 +8,7 @@ from hermesllm.providers import Auth
 from planoctl.config.registry import Candidate
 
 ANTHROPIC_VERSION = "2023-06-01"
-CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+CLIENT_CREDENTIALS = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "proxy-authorization")
 
 
 def client_credential(headers: Mapping[str, str]) -> str | None:

@@ -26,8 +26,11 @@ from planoctl.config.registry import Candidate
 
 _EVENT_STREAM = "text/event-stream"
 _JSON = "application/json"
+_REDIRECT_STATUS = 300
 _ERROR_STATUS = 400
-_REWRITTEN = ("content-length", "content-encoding")  # headers that describe a body which the client does not get
+_WITHOUT_BODY = (204, 205)
+# Headers of a body, or of a place, that the client does not get.
+_REWRITTEN = ("content-length", "content-encoding", "location", "set-cookie")
 _SHORTEST_SECRET = 6  # shorter ones are words that an error text may well contain
 _ANSWER_REMEDY = "Check that base_url points at the provider's API; try again if this happens rarely."
 _ENDLESS = 1 << 40  # a stream is not kept, so only its rate matters
@@ -129,13 +132,13 @@ class Exchange:
     def response_head(self, status: int, headers: Mapping[str, str]) -> ResponseHead:
         """What the response needs, decided by its status and headers."""
         self._status = status
-        self._content_type = headers.get("content-type", "")
+        self._content_type = headers.get("content-type", "").lower()
         self._content_encoding = headers.get("content-encoding", "")
         self._error_type = headers.get("x-amzn-errortype")
-        marks = {SERVED_MODEL: self.candidate.name, SERVED_PROVIDER: self.candidate.provider.id}
+        marks = {SERVED_MODEL: _header_text([self.candidate.name]), SERVED_PROVIDER: self.candidate.provider.id}
         if self._context.dropped:
             marks[DROPPED] = _header_text(self._context.dropped)
-        if status >= _ERROR_STATUS:
+        if status >= _REDIRECT_STATUS or status in _WITHOUT_BODY:
             return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
         media_type = self._content_type.partition(";")[0].strip().lower()
         streamed = media_type in STREAM_CONTENT_TYPES[self.upstream]
@@ -169,7 +172,9 @@ class Exchange:
             self._broken = True
             return error_event(self.client, self._about(self._invalid(str(fault)).report()))
         out = stream.decode(data) if data else b""
-        return out + stream.flush() if end else out
+        if end:
+            out += stream.flush()
+        return self.redacted(out) if stream.failed else out
 
     def response_body(self, body: bytes) -> bytes:
         """The client's whole body for a BUFFERED 2xx response. Raises InvalidUpstreamResponse."""
@@ -202,17 +207,26 @@ class Exchange:
 
     def upstream_error(self, body: bytes) -> bytes:
         """The client's error body for a provider's 4xx or 5xx response."""
+        if self._status < _ERROR_STATUS:
+            raise InvalidUpstreamResponse(
+                f"The provider answered HTTP {self._status}, which no API promises",
+                provider=self.candidate.provider.id,
+                model=self.candidate.model,
+                remedy=_ANSWER_REMEDY,
+            )
         with suppress(DecodingError):  # then the text is unreadable, but status, provider and model still tell
             body = decode_body(self._content_encoding, body, self._body_limit)
-        report = read_upstream_error(
-            self.upstream, self._status, self._content_type, self._redacted(body), error_type=self._error_type
-        )
-        return render_error(self.client, self._about(report))
+        report = read_upstream_error(self.upstream, self._status, self._content_type, body, error_type=self._error_type)
+        return self.redacted(render_error(self.client, self._about(report)))
 
-    def _redacted(self, body: bytes) -> bytes:
+    def redacted(self, body: bytes) -> bytes:
         """Some providers quote the key they refuse; a client must not learn the gateway's."""
-        key = (self.candidate.entry.access_key or "").strip().encode()
-        return body.replace(key, b"***") if len(key) >= _SHORTEST_SECRET else body
+        entry = self.candidate.entry
+        for secret in (entry.access_key or "", *entry.headers.values()):
+            key = secret.strip().encode()
+            if len(key) >= _SHORTEST_SECRET and key in body:
+                body = body.replace(key, b"***")
+        return body
 
     def _about(self, report: ErrorReport) -> ErrorReport:
         """The report with provider, model, remedy and request id."""

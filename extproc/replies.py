@@ -29,7 +29,9 @@ _BODY_MUTATION = b"\x1a"  # CommonResponse.body_mutation
 _CLEAR_ROUTE_CACHE = b"\x28\x01"  # CommonResponse.clear_route_cache: true
 _BODY = b"\x0a"  # BodyMutation.body
 _CLEAR_BODY = b"\x10\x01"  # BodyMutation.clear_body: true
-_CACHED = 4096
+_CACHED = 1024
+_LONGEST_CACHED = 128
+_OF_ONE_REQUEST = frozenset({":path", "authorization", "x-api-key", "api-key", "x-goog-api-key", "request-id"})
 
 
 def _length(size: int) -> bytes:
@@ -50,9 +52,14 @@ def _field(key: bytes, payload: bytes) -> bytes:
     return key + _length(len(payload)) + payload
 
 
-@lru_cache(_CACHED)
 def _set_header(name: str, value: str) -> bytes:
-    """HeaderMutation.set_headers with one header."""
+    """HeaderMutation.set_headers with one header. What clients choose is not kept: it could be large, or a key."""
+    if name in _OF_ONE_REQUEST or len(value) > _LONGEST_CACHED:
+        return _header_bytes(name, value)
+    return _cached_header_bytes(name, value)
+
+
+def _header_bytes(name: str, value: str) -> bytes:
     mutation = pb.HeaderMutation()
     option = mutation.set_headers.add(append_action=_OVERWRITE)
     option.header.key = name
@@ -60,12 +67,13 @@ def _set_header(name: str, value: str) -> bytes:
     return mutation.SerializeToString()
 
 
-@lru_cache(_CACHED)
+_cached_header_bytes = lru_cache(_CACHED)(_header_bytes)
+
+
 def _remove_headers(names: tuple[str, ...]) -> bytes:
     return pb.HeaderMutation(remove_headers=names).SerializeToString()
 
 
-@lru_cache(_CACHED)
 def _metadata(values: tuple[tuple[str, str], ...]) -> bytes:
     """ProcessingResponse.dynamic_metadata in the gateway's namespace."""
     reply = pb.ProcessingResponse()

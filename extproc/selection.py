@@ -8,6 +8,7 @@ from planoctl.config.headers import PROVIDER_HINT
 from planoctl.config.registry import Candidate, ModelRegistry
 
 _DEFAULT_HINT = "default"
+_LONGEST_NAME = 512
 
 
 def select_candidate(registry: ModelRegistry, model: Any, hint: str | None) -> Candidate:
@@ -20,6 +21,10 @@ def select_candidate(registry: ModelRegistry, model: Any, hint: str | None) -> C
     if model is not None and not isinstance(model, str):
         raise InvalidRequest("`model` must be a string", param="model")
     name = (model or "").strip()
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise InvalidRequest(
+            f"`model` must be at most {_LONGEST_NAME} printable characters", param="model", remedy="Name a model."
+        )
     if name:
         found = (registry.resolve(f"{hint}/{name}") if hint and "/" not in name else None) or registry.resolve(name)
         if found is not None:

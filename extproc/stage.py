@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 _ANTHROPIC_SHAPED = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
 _JSON_HEADERS = {"content-type": "application/json"}
+_REDIRECT_STATUS = 300
 _ERROR_STATUS = 400
 
 
@@ -211,12 +212,14 @@ class ListenerStage:
             return self._render(_local_error(self._status, self._limit))
         if self._mark is not None:
             raise explain(self._mark, self._status, exchange.candidate)
-        if self._status >= _ERROR_STATUS:
+        if self._status >= _REDIRECT_STATUS:
             return exchange.upstream_error(body)
         return exchange.response_body(body)
 
     def _refuse(self, error: GatewayError, kind: str | None) -> bytes:
         body = self._render(error)
+        if self._exchange is not None:
+            body = self._exchange.redacted(body)
         if kind == "response_body":
             if self._mode is BodyMode.STREAMED:
                 return replies.response_chunk(body)

@@ -153,7 +153,7 @@ class _Reader:
 
     def read(self, root: yaml.Node | None) -> Source:
         if root is None:
-            raise _Fault("empty-file", "The file is empty", 0, 0, "see `planoctl init` for a first configuration")
+            raise _Fault("empty-file", "The file is empty", 0, 0, "see docs/configuration.md for a first configuration")
         document = self._value(root, ())
         return Source(document, self._marks, tuple(self._repeats))
 

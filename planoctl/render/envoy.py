@@ -19,7 +19,7 @@ from planoctl.resources import envoy_templates
 BOOTSTRAP, LISTENERS, CLUSTERS, STATIC = "envoy.yaml", "lds.yaml", "cds.yaml", "envoy.static.yaml"
 
 _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-_MESSAGE_TIMEOUT = "30s"
+_MESSAGE_TIMEOUT = "10s"
 
 # Internal headers that no client may bring in (hints a client may send are read and removed by the sidecar).
 _EDGE_HEADERS = (

