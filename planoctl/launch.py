@@ -86,7 +86,7 @@ def _worker(deployment: Deployment, index: int) -> Child:
         component="extproc",
         argv=(*_service("extproc", deployment), "--socket", socket, "--log-level", _python_level(deployment)),
         log=str(deployment.log_dir / f"extproc-{index}.log"),
-        probes=(Probe(kind="socket", target=socket),),
+        probes=(Probe(kind="greeting", target=socket),),
         stale_files=(socket,),
         stop_rank=2,
     )

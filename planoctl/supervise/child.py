@@ -17,6 +17,8 @@ from planoctl.supervise.plan import Child
 from planoctl.supervise.probe import Prober
 from planoctl.supervise.state import ChildPhase, ChildState, Failure
 
+_LIVENESS_PAUSE_SECONDS = 2.0
+_SILENCE_SECONDS = 10.0  # longer than any request keeps a worker busy
 _SETTLED_SECONDS = 30.0
 _LONGEST_PAUSE = 10.0
 _SHORTEST_PAUSE = 0.25
@@ -164,7 +166,23 @@ class ChildProcess:
             self._enter("ready")
             self._log.info("%s ready", self.spec.name)
             self.ready_once.set()
-        return None
+        return await self._watch_liveness(process)
+
+    async def _watch_liveness(self, process: asyncio.subprocess.Process) -> str:
+        """Kill a process that answers no more, and return the reason; runs as long as the process."""
+        silent_since: float | None = None
+        while True:
+            await asyncio.sleep(_LIVENESS_PAUSE_SECONDS)
+            failures = [await self._prober.failure(probe) for probe in self.spec.probes]
+            if self._stop.is_set() or not any(failures):
+                silent_since = None
+                continue
+            now = asyncio.get_running_loop().time()
+            silent_since = silent_since or now
+            if now - silent_since >= _SILENCE_SECONDS:
+                self._log.warning("%s answers no more: killed", self.spec.name)
+                self._signal(process, signal.SIGKILL)
+                return f"had not answered for {_SILENCE_SECONDS:g} s"
 
     async def _drain(self, admin: str, seconds: float, hurry: asyncio.Event) -> None:
         def report(open_requests: int) -> None:

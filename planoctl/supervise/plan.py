@@ -17,9 +17,9 @@ Component = Literal["extproc", "brightstaff", "envoy", "mock-provider"]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """How a child shows that it is ready: `http` wants a 200 from a URL, `socket` and `port` a connection."""
+    """How a child shows that it lives: `http` wants a 200, the others a connection, `greeting` also a first byte."""
 
-    kind: Literal["http", "socket", "port"]
+    kind: Literal["http", "socket", "greeting", "port"]
     target: str
     """A URL, a path of a Unix socket, or `host:port`."""
 

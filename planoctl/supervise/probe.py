@@ -34,6 +34,8 @@ class Prober:
                         return await self._http_failure(probe.target)
                     case "socket":
                         await _close(await asyncio.open_unix_connection(probe.target))
+                    case "greeting":
+                        return await _greeting_failure(probe.target)
                     case "port":
                         host, _, port = probe.target.rpartition(":")
                         await _close(await asyncio.open_connection(host.strip("[]"), int(port)))
@@ -47,6 +49,15 @@ class Prober:
         except httpx.HTTPError as error:
             return str(error) or type(error).__name__
         return None if response.status_code == httpx.codes.OK else f"status {response.status_code}"
+
+
+async def _greeting_failure(path: str) -> str | None:
+    """A server that speaks first shows that it is not only listening but alive."""
+    connection = await asyncio.open_unix_connection(path)
+    try:
+        return None if await connection[0].read(1) else "closed the connection"
+    finally:
+        await _close(connection)
 
 
 async def _close(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> None:

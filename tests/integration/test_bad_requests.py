@@ -1,7 +1,9 @@
 """What a client is told when its request is wrong: its own API's error shape, the right status, a way out."""
 
+import gzip
 import json
 import socket
+import subprocess
 from typing import Any
 
 import httpx
@@ -167,3 +169,22 @@ def test_no_error_shows_a_key(gateway: Gateway) -> None:
             assert "mine-9d" not in seen
     assert KEY not in gateway.logs()
     assert "wrong-key-51c2" not in gateway.logs()
+
+
+@pytest.mark.parametrize("behind", [b"", b"junk", gzip.compress(b" "), b"\x00" * 100])
+def test_whatever_follows_a_compressed_body_holds_nothing_up(gateway: Gateway, behind: bytes) -> None:
+    large = {**GOOD, "messages": [{"role": "user", "content": "a" * (2 << 20)}]}
+    body = gzip.compress(json.dumps(large).encode()) + behind
+    response = post(gateway, CHAT, body, headers={"content-encoding": "gzip", "x-mock-behaviour": "big=5"})
+    assert response.status_code in {200, 400}
+    assert post(gateway, CHAT, json=GOOD).status_code == 200
+
+
+def test_an_http2_client_may_send_as_much_as_any_other(gateway: Gateway) -> None:
+    command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--http2-prior-knowledge"]
+    for header in ("x-mock-behaviour: big=5", "content-type: application/json"):
+        command += ["-H", header]
+    command += ["--data-binary", "@-", gateway.url + CHAT]
+    body = body_of(31 * 1024 * 1024, "mock-gpt")
+    done = subprocess.run(command, input=body, capture_output=True, timeout=60, check=False)
+    assert done.stdout == b"200"

@@ -12,7 +12,7 @@ import pytest
 
 from planoctl.mock_provider.server import RunningMock
 from planoctl.port_check import free_port
-from planoctl.supervise.state import read_state
+from planoctl.supervise.state import ChildState, read_state
 from tests.integration.conftest import KEY
 from tests.integration.test_cli_up import Cli, cli
 
@@ -29,6 +29,12 @@ class Outcome:
     at: float
     status: int
     body: Any
+
+
+def worker(cli: Cli) -> ChildState:
+    state = read_state(cli.paths.state_path)
+    assert state is not None
+    return next(child for child in state.children if child.name == "extproc-0")
 
 
 async def ask(url: str, outcomes: list[Outcome], until: float) -> None:
@@ -65,8 +71,19 @@ async def test_only_requests_in_flight_on_a_killed_worker_fail_and_it_is_back_wi
         assert outcome.body["error"]["message"]
         assert killed <= outcome.at <= killed + BACK_WITHIN
     assert [outcome for outcome in outcomes if outcome.at > killed + BACK_WITHIN and outcome.status == 200]
-    state = read_state(cli.paths.state_path)
-    assert state is not None
-    worker = next(child for child in state.children if child.name == "extproc-0")
-    assert worker.restarts == 1
-    assert worker.phase == "ready"
+    assert worker(cli).restarts == 1
+    assert worker(cli).phase == "ready"
+
+
+def test_a_worker_that_hangs_is_replaced(cli: Cli, mock: RunningMock) -> None:
+    port = free_port()
+    cli.write_config(port, mock.url)
+    cli.start("up", "--workers", "2", MOCK_KEY=KEY)
+    hung = cli.pid_of("extproc-0")
+    os.kill(hung, signal.SIGSTOP)
+    deadline = time.monotonic() + 40
+    while worker(cli).pid in (hung, None):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    body = {"model": "mock-gpt", "messages": [{"role": "user", "content": "hi"}]}
+    assert httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", json=body, timeout=20).status_code == 200
