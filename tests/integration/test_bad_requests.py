@@ -171,7 +171,10 @@ def test_no_error_shows_a_key(gateway: Gateway) -> None:
     assert "wrong-key-51c2" not in gateway.logs()
 
 
-@pytest.mark.parametrize("behind", [b"", b"junk", gzip.compress(b" "), b"\x00" * 100])
+BEHIND = {"nothing": b"", "junk": b"junk", "member": gzip.compress(b" "), "zeros": b"\x00" * 100}
+
+
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
 def test_whatever_follows_a_compressed_body_holds_nothing_up(gateway: Gateway, behind: bytes) -> None:
     large = {**GOOD, "messages": [{"role": "user", "content": "a" * (2 << 20)}]}
     body = gzip.compress(json.dumps(large).encode()) + behind
