@@ -7,9 +7,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ProtoBuildHook(BuildHookInterface):
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002 — hatchling's signature
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if self.target_name == "wheel":
             compile_protos(Path(self.root))
+            if version != "editable":  # git-ignored, so hatchling would leave it out
+                build_data["force_include"][str(Path(self.root) / "plano_pb")] = "plano_pb"
 
 
 def compile_protos(root: Path) -> None:
