@@ -140,7 +140,7 @@ class Exchange:
             marks[DROPPED] = _header_text(self._context.dropped)
         if status >= _REDIRECT_STATUS or status in _WITHOUT_BODY:
             return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
-        media_type = self._content_type.partition(";")[0].strip().lower()
+        media_type = self._content_type.partition(";")[0].strip()
         streamed = media_type in STREAM_CONTENT_TYPES[self.upstream]
         if streamed and not self._wants_stream and isinstance(self._translator, StreamGatherer):
             self._gatherer = self._translator

@@ -74,11 +74,11 @@ def _remove_headers(names: tuple[str, ...]) -> bytes:
     return pb.HeaderMutation(remove_headers=names).SerializeToString()
 
 
-def _metadata(values: tuple[tuple[str, str], ...]) -> bytes:
+def _metadata(values: Mapping[str, str]) -> bytes:
     """ProcessingResponse.dynamic_metadata in the gateway's namespace."""
     reply = pb.ProcessingResponse()
     fields = reply.dynamic_metadata.fields["plano"].struct_value.fields
-    for name, value in values:
+    for name, value in values.items():
         fields[name].string_value = value
     return reply.SerializeToString()
 
@@ -110,7 +110,7 @@ def request_body(
     else:
         common = _headers({**changes, "content-length": str(len(body))}, removed) + _mutated(body)
     reply = _field(_REQUEST_BODY, _field(_COMMON, common + _CLEAR_ROUTE_CACHE))
-    return reply + _metadata(tuple(metadata.items()))
+    return reply + _metadata(metadata)
 
 
 def response_headers(changes: Mapping[str, str], removed: Iterable[str], mode: BodyMode) -> bytes:

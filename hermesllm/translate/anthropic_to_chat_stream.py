@@ -6,7 +6,6 @@ from uuid import uuid4
 
 import orjson
 
-from hermesllm.error_bodies import error_in
 from hermesllm.formats import Format
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.sse import Event
@@ -77,8 +76,7 @@ class AnthropicToChatStream(EventStream):
 
     def _chunk(self, chunk: dict[str, Any], is_error: bool) -> None:
         if is_error:
-            report = error_in(Format.CHAT, chunk)
-            self._report(report) if report else self._fail("The provider reported an error without a text.")
+            self.provider_error(chunk)
             return
         choices = chunk.get("choices")
         choice = next(objects_in(choices), None)

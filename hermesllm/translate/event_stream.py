@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from hermesllm.error_bodies import error_in
 from hermesllm.errors import ErrorReport, InvalidUpstreamResponse
 from hermesllm.formats import Format
 from hermesllm.sse import Event, EventTooLarge, SSEDecoder
@@ -106,6 +107,14 @@ class EventStream(ProviderStream, ABC):
     @abstractmethod
     def _end(self) -> None:
         """The provider's stream is over: closes the client's, or calls `_cut` where the answer was not complete."""
+
+    def provider_error(self, event: dict[str, Any]) -> None:
+        """Tells the client what an error event of the provider says."""
+        report = error_in(self._upstream, event)
+        if report is None:
+            self._fail("The provider reported an error without a text.")
+        else:
+            self._report(report)
 
     def _read(self, events: list[Event]) -> None:
         try:

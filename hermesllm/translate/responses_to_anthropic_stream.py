@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 import orjson
 
-from hermesllm.error_bodies import error_in
 from hermesllm.formats import Format
 from hermesllm.reading import object_or_empty, text_or_empty
 from hermesllm.sse import Event
@@ -136,13 +135,6 @@ class ResponsesToAnthropicStream(EventStream):
     def _message_stop(self, _: dict[str, Any]) -> None:
         self._close()
 
-    def _error(self, event: dict[str, Any]) -> None:
-        report = error_in(Format.ANTHROPIC, event)
-        if report is None:
-            self._fail("The provider reported an error without a text.")
-        else:
-            self._report(report)
-
     def _text(self, text: str) -> None:
         if text:
             self._length += len(text)
@@ -190,7 +182,7 @@ class ResponsesToAnthropicStream(EventStream):
         "content_block_stop": _block_stop,
         "message_delta": _message_delta,
         "message_stop": _message_stop,
-        "error": _error,
+        "error": EventStream.provider_error,
     }
 
 

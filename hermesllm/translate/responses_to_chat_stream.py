@@ -4,7 +4,6 @@ from typing import Any
 
 import orjson
 
-from hermesllm.error_bodies import error_in
 from hermesllm.formats import Format
 from hermesllm.reading import count_or_none, object_or_empty, objects_in, text_or_empty
 from hermesllm.sse import Event
@@ -60,8 +59,7 @@ class ResponsesToChatStream(EventStream):
 
     def _chunk(self, chunk: dict[str, Any], is_error: bool) -> None:
         if is_error:
-            report = error_in(Format.CHAT, chunk)
-            self._report(report) if report else self._fail("The provider reported an error without a text.")
+            self.provider_error(chunk)
             return
         choice = next(objects_in(chunk.get("choices")), None)
         usage = chunk.get("usage") or (choice or {}).get("usage")  # Moonshot puts it into the choice
