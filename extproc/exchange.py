@@ -29,11 +29,13 @@ _JSON = "application/json"
 _REDIRECT_STATUS = 300
 _ERROR_STATUS = 400
 _WITHOUT_BODY = (204, 205)
+_ANTHROPICS = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
 # Headers of a body, or of a place, that the client does not get.
 _REWRITTEN = ("content-length", "content-encoding", "location", "set-cookie")
 _SHORTEST_SECRET = 6  # shorter ones are words that an error text may well contain
 _ANSWER_REMEDY = "Check that base_url points at the provider's API; try again if this happens rarely."
 _ENDLESS = 1 << 40  # a stream is not kept, so only its rate matters
+_SURPLUS_LIMIT = 16 * 1024 * 1024  # bytes a provider may send on after its stream has failed
 
 
 class BodyMode(Enum):
@@ -69,7 +71,7 @@ class Exchange:
     def __init__(self, client: Format, candidate: Candidate, *, body_limit: int, request_id: str | None = None) -> None:
         self.client = client
         self.candidate = candidate
-        self.upstream = candidate.provider.upstream_format(client)
+        self.upstream = candidate.provider.upstream_format(client, candidate.model)
         self._request_id = request_id
         self._context = Context(candidate.provider, candidate.model, request_id=request_id)
         self._translator = translator(client, self.upstream, self._context)
@@ -83,6 +85,12 @@ class Exchange:
         self._stream: StreamTranslator | None = None
         self._gatherer: StreamGatherer | None = None
         self._broken = False
+        self._surplus = 0
+
+    @property
+    def abandoned(self) -> bool:
+        """The client was told of an error long ago, and the provider still sends."""
+        return self._surplus > _SURPLUS_LIMIT
 
     @property
     def same_format(self) -> bool:
@@ -98,6 +106,9 @@ class Exchange:
         changes: dict[str, str] = {}
         removed: list[str] = []
         apply_credential(candidate, self.upstream, headers, changes, removed)
+        self._context.betas = beta_flags(headers)
+        if self.upstream not in _ANTHROPICS:
+            removed.extend(name for name in headers if name.startswith("anthropic-"))
         body = self._request_body(raw, document)
         changes[":path"] = self._path(headers.get(":path", ""))
         changes[CLUSTER] = candidate.entry.cluster_name or candidate.provider.id
@@ -135,6 +146,7 @@ class Exchange:
         self._content_type = headers.get("content-type", "").lower()
         self._content_encoding = headers.get("content-encoding", "")
         self._error_type = headers.get("x-amzn-errortype")
+        self._context.answer_id = headers.get("x-amzn-requestid", "")
         marks = {SERVED_MODEL: _header_text([self.candidate.name]), SERVED_PROVIDER: self.candidate.provider.id}
         if self._context.dropped:
             marks[DROPPED] = _header_text(self._context.dropped)
@@ -161,7 +173,8 @@ class Exchange:
     def response_chunk(self, data: bytes, *, end: bool) -> bytes:
         """Client bytes for provider bytes of a STREAMED response."""
         stream = self._stream
-        if stream is None or self._broken:
+        if stream is None or self._is_over(stream):
+            self._surplus += len(data)
             return b""
         try:
             if self._decoder is not None:
@@ -175,6 +188,9 @@ class Exchange:
         if end:
             out += stream.flush()
         return self.redacted(out) if stream.failed else out
+
+    def _is_over(self, stream: StreamTranslator) -> bool:
+        return self._broken or stream.failed
 
     def response_body(self, body: bytes) -> bytes:
         """The client's whole body for a BUFFERED 2xx response. Raises InvalidUpstreamResponse."""
@@ -238,6 +254,12 @@ class Exchange:
         )
 
 
+def beta_flags(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags of an `anthropic-beta` header."""
+    flags = (flag.strip() for flag in headers.get("anthropic-beta", "").split(","))
+    return tuple(flag for flag in flags if flag)
+
+
 def remedy(status: int, candidate: Candidate) -> str:
     """What a reader can do about a provider's status."""
     provider, entry = candidate.provider.id, candidate.entry
@@ -263,4 +285,6 @@ def remedy(status: int, candidate: Candidate) -> str:
 def _header_text(dropped: list[str]) -> str:
     """The dropped members as a header value: they hold names that the client chose."""
     text = ", ".join(dict.fromkeys(dropped))
+    if text.isascii() and text.isprintable():
+        return text[:1000]
     return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:1000]

@@ -1,7 +1,7 @@
 """The binary framing of AWS event streams: bytes in, frames out, however the bytes are cut; and frames to bytes.
 
 Follows the event stream encoding of the Smithy specification (`application/vnd.amazon.eventstream`). Hot path of every
-Bedrock stream; `tests/bench/bench_translate_streams.py` measures it.
+Bedrock stream; `tests/bench/translate.py` measures it.
 """
 
 from collections.abc import Mapping

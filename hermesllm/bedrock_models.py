@@ -6,6 +6,7 @@ inference profile tells nothing: such a model gets the reading that loses nothin
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hermesllm.claude_models import claude_model
 
@@ -33,6 +34,7 @@ class BedrockModel:
     top_k: tuple[str, ...]
 
 
+@lru_cache(maxsize=256)
 def bedrock_model(name: str) -> BedrockModel:
     name = name.lower()
     match = _VENDORS.search(name)
@@ -50,6 +52,6 @@ def bedrock_model(name: str) -> BedrockModel:
         efforts=generation.efforts if claude else frozenset(),
         nova_reasoning=nova and "nova-2" in name,
         effort_field=vendor == "openai",
-        replays_reasoning=claude or nova or not vendor,
+        replays_reasoning=claude or (nova and "nova-2" in name) or not vendor,
         top_k=_TOP_K.get(vendor, ("top_k",) if not vendor else ()),
     )

@@ -6,6 +6,7 @@ Follows Anthropic's model documentation. Names come in many spellings (`claude-o
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _VERSION_LAST = re.compile(r"claude-(?P<family>[a-z]+)-(?P<major>\d{1,2})(?:[-.](?P<minor>\d{1,2}))?(?!\d)")
 _VERSION_FIRST = re.compile(r"claude-(?P<major>\d)(?:[-.](?P<minor>\d))?(?:-(?P<family>[a-z]+))?")
@@ -33,6 +34,7 @@ class ClaudeModel:
         return next((effort for effort in reversed(below) if effort in self.efforts), None)
 
 
+@lru_cache(maxsize=256)
 def claude_model(name: str) -> ClaudeModel:
     family, version = _family_and_version(name.lower())
     efforts: frozenset[str] = frozenset()

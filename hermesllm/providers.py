@@ -3,9 +3,11 @@
 Adding an OpenAI-compatible provider is adding one record. Nothing else in the project lists providers.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import quote
 
@@ -64,6 +66,11 @@ _CONVERSE: Mapping[Format, Endpoint] = MappingProxyType(
 )
 
 
+@lru_cache(maxsize=256)
+def _quoted(model: str) -> str:
+    return quote(model, safe="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """What the gateway has to know of a provider.
@@ -97,12 +104,15 @@ class Provider:
     call_signature: str = ""  # stand-in for the signature it wants back with tool calls of earlier turns
     tool_call_ids: str = ""  # pattern that tool call ids must match, where the provider is strict
     drops: frozenset[str] = frozenset()  # request members the provider refuses
+    responses_only: str = ""  # pattern of the models it offers in the Responses format and in no other
 
     def speaks(self, wanted: Format) -> bool:
         return wanted in self.paths
 
-    def upstream_format(self, client: Format) -> Format:
-        """The format to speak for a client: the client's own where the provider has it, else its most faithful."""
+    def upstream_format(self, client: Format, model: str) -> Format:
+        """The format to speak for a client: the client's own where the model has it, else the most faithful."""
+        if self.responses_only and re.match(self.responses_only, model):
+            return Format.RESPONSES
         return client if client in self.paths else next(iter(self.paths))
 
     def auth_for(self, upstream: Format) -> Auth:
@@ -116,9 +126,12 @@ class Provider:
         given = "/" + base_path.strip("/") if base_path and base_path.strip("/") else None
         prefix = own if given is None or given in (self.prefix, *self.prefix_forms) else given
         suffix = endpoint.stream_path if stream and endpoint.stream_path else endpoint.path
-        return f"{prefix.rstrip('/')}{suffix.replace('{model}', quote(model, safe=''))}{endpoint.query}"
+        return f"{prefix.rstrip('/')}{suffix.replace('{model}', _quoted(model))}{endpoint.query}"
 
 
+_OPENAI_RESPONSES_ONLY = (
+    r"gpt-5[^/]*-(codex|pro)\b|codex-mini\b|o[13]-pro\b|computer-use-preview\b|[^/]+-deep-research\b"
+)
 _AZURE_VERSION = "?api-version=2025-01-01-preview"
 
 _PROVIDERS: tuple[Provider, ...] = (
@@ -132,6 +145,7 @@ _PROVIDERS: tuple[Provider, ...] = (
         zero_config=True,
         keeps_max_tokens=False,
         developer_role=True,
+        responses_only=_OPENAI_RESPONSES_ONLY,
     ),
     Provider(
         id="anthropic",

@@ -86,8 +86,7 @@ def object_or_empty(value: Any) -> dict[str, Any]:
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:
     """The objects of a list; anything else is passed over."""
-    if isinstance(value, list):
-        yield from (item for item in value if isinstance(item, dict))
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())
 
 
 def text_or_empty(value: Any) -> str:
@@ -96,6 +95,6 @@ def text_or_empty(value: Any) -> str:
 
 def count_or_none(value: Any) -> int | None:
     """A token count; some providers write it as a float, a few as -1 for "unknown"."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
-        return None
-    return int(value)
+    if type(value) in (int, float) and 0 <= value < 2**53:
+        return int(value)
+    return None

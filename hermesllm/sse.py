@@ -1,6 +1,6 @@
 """Server-sent events, as the WHATWG HTML standard defines them: bytes in, events out, however the bytes are cut.
 
-Hot path of every translated stream; `tests/bench/bench_translate_streams.py` measures it.
+Hot path of every translated stream; `tests/bench/translate.py` measures it.
 """
 
 from typing import NamedTuple

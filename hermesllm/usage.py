@@ -145,4 +145,8 @@ def read_usage(spoken: Format, body: dict[str, Any]) -> Usage | None:
 
 def _first(*values: Any) -> int:
     """The first value that is a count; 0 where none is."""
-    return next((found for value in values if (found := count_or_none(value)) is not None), 0)
+    for value in values:
+        found = count_or_none(value)
+        if found is not None:
+            return found
+    return 0

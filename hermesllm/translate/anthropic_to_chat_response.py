@@ -1,15 +1,16 @@
 """JSON answers of the cell "Messages client, Chat Completions provider"."""
 
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from hermesllm.error_bodies import no_answer
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_message import citation_of, reasoning_of, signed_thinking, split_content
+from hermesllm.translate.service_tiers import tier_for_anthropic
 from hermesllm.translate.stop_reasons import CHAT_TO_ANTHROPIC
 from hermesllm.usage import Usage
 
@@ -23,13 +24,13 @@ def to_message(body: Any, context: Context, stop_sequences: frozenset[str]) -> d
     content = _content(object_or_empty(choice.get("message")))
     usage = object_or_empty(body.get("usage") or choice.get("usage"))  # Moonshot puts it into the choice
     return {
-        "id": text_or_empty(body.get("id")) or f"msg_{uuid4().hex}",
+        "id": text_or_empty(body.get("id")) or f"msg_{random_hex()}",
         "type": "message",
         "role": "assistant",
         "model": text_or_empty(body.get("model")) or context.model,
         "content": content or [{"type": "text", "text": ""}],
         **_stop(choice, content, stop_sequences),
-        "usage": Usage.from_chat(usage).to_anthropic(),
+        "usage": Usage.from_chat(usage).to_anthropic() | tier_for_anthropic(body.get("service_tier")),
     }
 
 
@@ -70,7 +71,7 @@ def _content(message: dict[str, Any]) -> list[dict[str, Any]]:
 def _tool_use(call_id: str, function: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "tool_use",
-        "id": call_id or f"toolu_{uuid4().hex[:24]}",
+        "id": call_id or f"toolu_{random_hex()[:24]}",
         "name": text_or_empty(function.get("name")),
         "input": _input(function.get("arguments")),
     }

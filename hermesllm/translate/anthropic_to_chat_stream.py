@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.sse import Event
 from hermesllm.translate.anthropic_writer import AnthropicWriter
@@ -17,6 +17,7 @@ from hermesllm.translate.stop_reasons import CHAT_TO_ANTHROPIC
 from hermesllm.usage import Usage
 
 _PLAIN = frozenset({"role", "content", "reasoning", "reasoning_content"})
+_QUOTABLE = 64 * 1024  # characters of an answer that are kept for citations to quote
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +48,8 @@ class AnthropicToChatStream(EventStream):
         self._finish: str | None = None
         self._stop_sequence: str | None = None
         self._refused = False
+        self._said: list[str] = []  # how the answer begins: citations tell their words by their place in it
+        self._said_size = 0
         self._calls: dict[Any, _ToolCall] = {}
         self._waiting: list[_ToolCall] = []
         self._current: _ToolCall | None = None
@@ -68,6 +71,8 @@ class AnthropicToChatStream(EventStream):
                 text = delta["content"]
                 plain = len(delta) == 1 and choice["finish_reason"] is None and type(text) is str
                 if plain and text and chunk.get("usage") is None and "error" not in chunk:
+                    if self._said_size < _QUOTABLE:
+                        self._remember(text)
                     self._writer.text(text)
                     return
             except (KeyError, IndexError, TypeError):
@@ -83,6 +88,7 @@ class AnthropicToChatStream(EventStream):
         usage = chunk.get("usage") or (choice or {}).get("usage")  # Moonshot puts it into the choice
         if isinstance(usage, dict):
             self.usage = Usage.from_chat(usage)
+        self._writer.tier = text_or_empty(chunk.get("service_tier")) or self._writer.tier
         if choice is not None:
             self._choice(chunk, choice)
         if self._finish is not None and isinstance(usage, dict):
@@ -94,6 +100,8 @@ class AnthropicToChatStream(EventStream):
             self._writer.start(self.usage)
         delta = object_or_empty(choice.get("delta"))
         thinking, text = split_content(delta.get("content"))
+        if text and self._said_size < _QUOTABLE:
+            self._remember(text)
         for kind, part in (("thinking", reasoning_of(delta) + thinking), ("text", text)):
             if part:
                 self._say(kind, part)
@@ -123,9 +131,13 @@ class AnthropicToChatStream(EventStream):
         if isinstance(delta.get("function_call"), dict):
             self._tool_call({"function": delta["function_call"]}, 0, 0)
 
+    def _remember(self, text: str) -> None:
+        self._said.append(text)
+        self._said_size += len(text)
+
     def _cite(self, annotations: Any) -> None:
         for annotation in objects_in(annotations):
-            citation = citation_of(annotation)
+            citation = citation_of(annotation, "".join(self._said))
             if citation and self._writer.open == "text":
                 self._writer.delta({"type": "citations_delta", "citation": citation})
 
@@ -195,7 +207,7 @@ class AnthropicToChatStream(EventStream):
 
     def _start(self, call: _ToolCall) -> None:
         self._current = call
-        self._writer.tool_use(call.call_id or f"toolu_{uuid4().hex[:24]}", call.name)
+        self._writer.tool_use(call.call_id or f"toolu_{random_hex()[:24]}", call.name)
         if call.arguments:
             self._writer.arguments("".join(call.arguments))
 

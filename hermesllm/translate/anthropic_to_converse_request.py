@@ -122,7 +122,8 @@ def _structured_output(
 
 
 def _betas(body: dict[str, Any], request: ConverseRequest, model: BedrockModel, context: Context) -> None:
-    flags = []
+    # A header's flags are the SDK's choice more often than the client's: what Bedrock does not know is no loss.
+    flags = [flag for each in context.betas if (flag := _BETA_ALIASES.get(each, each)) in _BETAS and model.claude]
     for index, value in enumerate(optional_list(body.get("anthropic_beta"), "anthropic_beta")):
         flag = required_text(value, f"anthropic_beta[{index}]")
         flag = _BETA_ALIASES.get(flag, flag)
@@ -131,4 +132,4 @@ def _betas(body: dict[str, Any], request: ConverseRequest, model: BedrockModel, 
         else:
             context.drop(f"anthropic_beta[{index}]")
     if flags:
-        request.betas(flags)
+        request.betas(list(dict.fromkeys(flags)))

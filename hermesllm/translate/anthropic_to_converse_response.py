@@ -1,21 +1,21 @@
 """JSON answers of the cell "Messages client, Amazon Bedrock Converse provider"."""
 
 from typing import Any
-from uuid import uuid4
 
 from hermesllm.error_bodies import no_answer
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import count_or_none, object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
 from hermesllm.translate.converse_citations import to_citation
 from hermesllm.translate.converse_request import Answering
 from hermesllm.translate.event_stream import encode
+from hermesllm.translate.service_tiers import tier_for_anthropic, tier_of_converse
 from hermesllm.translate.stop_reasons import CONVERSE_TO_ANTHROPIC
 from hermesllm.usage import Usage
 
 Block = dict[str, Any]
 
-_TIERS = {"default": "standard", "priority": "priority"}
 _DOCUMENTS = {
     "pdf": "application/pdf",
     "csv": "text/csv",
@@ -38,7 +38,7 @@ def to_message(body: Any, answering: Answering, context: Context) -> dict[str, A
     content = [made for block in objects_in(message["content"]) if (made := _block(block, answering)) is not None]
     fields = object_or_empty(body.get("additionalModelResponseFields"))
     return {
-        "id": f"msg_{uuid4().hex}",
+        "id": f"msg_{context.answer_id or random_hex()}",
         "type": "message",
         "role": "user" if message.get("role") == "user" else "assistant",
         "model": invoked_model(body) or context.model,
@@ -76,10 +76,7 @@ def _usage(body: dict[str, Any]) -> dict[str, Any]:
     }
     if lifetimes:
         usage["cache_creation"] = {f"ephemeral_{ttl}_input_tokens": lifetimes.get(ttl, 0) for ttl in ("5m", "1h")}
-    tier = text_or_empty(object_or_empty(body.get("serviceTier")).get("type"))
-    if tier in _TIERS:
-        usage["service_tier"] = _TIERS[tier]
-    return usage
+    return usage | tier_for_anthropic(tier_of_converse(body))
 
 
 def _block(block: Block, answering: Answering) -> Block | None:
@@ -107,7 +104,7 @@ def _tool_use(call: Block, answering: Answering) -> Block:
         return {"type": "text", "text": encode(value).decode()}
     return {
         "type": "server_tool_use" if call.get("type") == "server_tool_use" else "tool_use",
-        "id": text_or_empty(call.get("toolUseId")) or f"toolu_{uuid4().hex[:24]}",
+        "id": text_or_empty(call.get("toolUseId")) or f"toolu_{random_hex()[:24]}",
         "name": answering.names.given(name),
         "input": value,
     }

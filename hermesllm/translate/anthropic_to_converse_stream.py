@@ -1,8 +1,8 @@
 """Streams of the cell "Messages client, Amazon Bedrock Converse provider": frames in, Messages events out."""
 
 from typing import Any
-from uuid import uuid4
 
+from hermesllm.ids import random_hex
 from hermesllm.translate.anthropic_to_converse_response import stop_of
 from hermesllm.translate.anthropic_writer import AnthropicWriter
 from hermesllm.translate.base import Context
@@ -14,10 +14,11 @@ from hermesllm.usage import Usage
 class AnthropicToConverseStream(ConverseStream):
     def __init__(self, context: Context, answering: Answering) -> None:
         self._writer = AnthropicWriter(context.model)
+        self._message_id = f"msg_{context.answer_id}" if context.answer_id else None
         super().__init__(context, self._writer, answering)
 
     def _start(self) -> None:
-        self._writer.start()
+        self._writer.start(message_id=self._message_id)
 
     def _text(self, text: str) -> None:
         self._writer.text(text)
@@ -39,7 +40,7 @@ class AnthropicToConverseStream(ConverseStream):
         self._writer.delta({"type": "citations_delta", "citation": citation})
 
     def _call(self, call_id: str, name: str) -> None:
-        self._writer.tool_use(call_id or f"toolu_{uuid4().hex[:24]}", name)
+        self._writer.tool_use(call_id or f"toolu_{random_hex()[:24]}", name)
 
     def _arguments(self, part: str) -> None:
         self._writer.arguments(part)
@@ -49,4 +50,5 @@ class AnthropicToConverseStream(ConverseStream):
 
     def _finish(self, usage: Usage) -> None:
         stop = stop_of(self.reason or "", self.fields, called=self._calls > 0)
+        self._writer.tier = self.tier
         self._writer.finish(stop["stop_reason"], stop["stop_sequence"], usage)

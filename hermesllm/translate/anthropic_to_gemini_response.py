@@ -2,8 +2,8 @@
 
 import re
 from typing import Any
-from uuid import uuid4
 
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, text_or_empty
 from hermesllm.translate.anthropic_to_gemini_messages import CODE_TOOL, markdown_image
 from hermesllm.translate.base import Context
@@ -22,6 +22,7 @@ from hermesllm.translate.gemini_message import (
     sources_of,
 )
 from hermesllm.translate.gemini_signatures import carrier, thought_mark
+from hermesllm.translate.service_tiers import tier_for_anthropic, tier_of_gemini
 from hermesllm.translate.stop_reasons import CHAT_TO_ANTHROPIC
 from hermesllm.usage import Usage
 
@@ -37,13 +38,14 @@ def to_message(body: Any, context: Context) -> dict[str, Any]:
     called = any(block["type"] == "tool_use" for block in content)
     stop = stop_of(candidate, called=called) if candidates else refused(blocked_prompt(body))
     return {
-        "id": text_or_empty(body.get("responseId")) or f"msg_{uuid4().hex}",
+        "id": text_or_empty(body.get("responseId")) or f"msg_{random_hex()}",
         "type": "message",
         "role": "assistant",
         "model": text_or_empty(body.get("modelVersion")) or context.model,
         "content": content or [{"type": "text", "text": ""}],
         **stop,
-        "usage": Usage.from_gemini(object_or_empty(body.get("usageMetadata"))).to_anthropic(),
+        "usage": Usage.from_gemini(object_or_empty(body.get("usageMetadata"))).to_anthropic()
+        | tier_for_anthropic(tier_of_gemini(body)),
     }
 
 
@@ -132,7 +134,7 @@ def blocks_of(part: Part, before: list[Block]) -> list[Block]:
         return [{"type": "tool_use", "id": call_id, "name": name, "input": object_or_empty(part.value.get("args"))}]
     if part.kind == "code":
         code = {"code": text_or_empty(part.value.get("code"))}
-        return [{"type": "server_tool_use", "id": f"srvtoolu_{uuid4().hex[:24]}", "name": CODE_TOOL, "input": code}]
+        return [{"type": "server_tool_use", "id": f"srvtoolu_{random_hex()[:24]}", "name": CODE_TOOL, "input": code}]
     call = next((block for block in reversed(before) if block["type"] == "server_tool_use"), None)
     if call is None:
         return []

@@ -7,7 +7,8 @@ from hermesllm.translate.anthropic_to_gemini_response import blocks_of, citation
 from hermesllm.translate.anthropic_writer import AnthropicWriter
 from hermesllm.translate.base import Context
 from hermesllm.translate.event_stream import encode
-from hermesllm.translate.gemini_message import METADATA, Part, finish_reason_of, parts_of, read_part, sources_of
+from hermesllm.translate.gemini_message import METADATA, Part, finish_reason_of, sources_of
+from hermesllm.translate.gemini_partial_calls import PartialCalls
 from hermesllm.translate.gemini_signatures import carrier, thought_mark
 from hermesllm.translate.gemini_stream import GeminiStream
 from hermesllm.usage import Usage
@@ -17,6 +18,7 @@ class AnthropicToGeminiStream(GeminiStream):
     def __init__(self, context: Context) -> None:
         self._writer = AnthropicWriter(context.model)
         super().__init__(context, self._writer)
+        self._partial = PartialCalls()
         self._text: list[str] = []
         self._stop: dict[str, Any] = {}
         self._metadata: dict[str, Any] = {}
@@ -39,8 +41,8 @@ class AnthropicToGeminiStream(GeminiStream):
         if candidate.get("index") not in (None, 0):
             return  # a Messages answer is one; no more were asked for
         self._start(answer)
-        for part in parts_of(candidate):
-            self._part(read_part(part))
+        for part in self._partial.parts(candidate):
+            self._part(part)
         self._metadata.update((name, candidate[name]) for name in METADATA if candidate.get(name))
         if finish_reason_of(candidate) and (self._spoke or not self._fail_for(candidate)):
             self._stop = stop_of(candidate, called=self._called)
@@ -130,4 +132,5 @@ class AnthropicToGeminiStream(GeminiStream):
         self._cite()
         self._leave_text()
         stop = dict(self._stop)
+        self._writer.tier = self.tier
         self._writer.finish(stop.pop("stop_reason"), stop.pop("stop_sequence"), self.usage or Usage(), **stop)

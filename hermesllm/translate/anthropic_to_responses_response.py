@@ -1,16 +1,17 @@
 """JSON answers of the cell "Messages client, Responses provider": items to content blocks, in their order."""
 
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_message import citation_of
 from hermesllm.translate.chat_to_responses_response import chat_annotation, output_of
 from hermesllm.translate.responses_reader import incomplete_reason
 from hermesllm.translate.sealed_reasoning import reasoning_text, sealed_reasoning
+from hermesllm.translate.service_tiers import tier_for_anthropic
 from hermesllm.translate.stop_reasons import RESPONSES_TO_ANTHROPIC
 from hermesllm.usage import Usage
 
@@ -33,14 +34,15 @@ def to_message(body: Any, context: Context) -> dict[str, Any]:
         elif kind in ("function_call", "custom_tool_call"):
             content.append(_tool_use(item))
     return {
-        "id": text_or_empty(body.get("id")) or f"msg_{uuid4().hex}",
+        "id": text_or_empty(body.get("id")) or f"msg_{random_hex()}",
         "type": "message",
         "role": "assistant",
         "model": text_or_empty(body.get("model")) or context.model,
         "content": content or [{"type": "text", "text": ""}],
         "stop_reason": stop_reason(body, refused=refused, called=any(block["type"] == "tool_use" for block in content)),
         "stop_sequence": None,
-        "usage": Usage.from_responses(object_or_empty(body.get("usage"))).to_anthropic(),
+        "usage": Usage.from_responses(object_or_empty(body.get("usage"))).to_anthropic()
+        | tier_for_anthropic(body.get("service_tier")),
     }
 
 
@@ -84,7 +86,7 @@ def _tool_use(item: dict[str, Any]) -> Block:
             value = {}
     return {
         "type": "tool_use",
-        "id": text_or_empty(item.get("call_id")) or f"toolu_{uuid4().hex[:24]}",
+        "id": text_or_empty(item.get("call_id")) or f"toolu_{random_hex()[:24]}",
         "name": text_or_empty(item.get("name")),
         "input": object_or_empty(value),
     }

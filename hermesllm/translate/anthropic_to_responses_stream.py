@@ -6,10 +6,10 @@ Blocks cannot interleave, items may: what comes of a later item waits until the 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
+from hermesllm.ids import random_hex
 from hermesllm.reading import text_or_empty
 from hermesllm.translate.anthropic_to_responses_response import citation, stop_reason
 from hermesllm.translate.anthropic_writer import AnthropicWriter
@@ -27,13 +27,19 @@ class AnthropicToResponsesStream(ResponsesReader):
         self._waiting: list[tuple[OutputItem | None, Callable[[], None]]] = []
         self._called_any = False
         self._refused = False
+        self._place: Any = None  # of the text part that is being said
+        self._said: list[str] = []  # that part's text: citations tell their words by their place in it
 
     def _start(self, response: dict[str, Any]) -> None:
         if not self._writer.started:
             self._writer.model = text_or_empty(response.get("model")) or self._writer.model
             self._writer.start(self.usage, text_or_empty(response.get("id")) or None)
 
-    def _text(self, text: str, _: dict[str, Any]) -> None:
+    def _text(self, text: str, event: dict[str, Any]) -> None:
+        place = (event.get("output_index"), event.get("content_index"))
+        if place != self._place or not event:
+            self._place, self._said = place, []
+        self._said.append(text)
         if self._current is None:
             self._writer.text(text)
         else:
@@ -59,7 +65,7 @@ class AnthropicToResponsesStream(ResponsesReader):
         self._writer.end_block()
 
     def _annotation(self, annotation: dict[str, Any]) -> None:
-        found = citation(annotation)
+        found = citation(annotation, "".join(self._said))
         if found is not None:
             self._in_turn(None, partial(self._cite, found))
 
@@ -73,7 +79,7 @@ class AnthropicToResponsesStream(ResponsesReader):
 
     def _open_call(self, output: OutputItem) -> None:
         self._current = output
-        call_id = text_or_empty(output.item.get("call_id")) or f"toolu_{uuid4().hex[:24]}"
+        call_id = text_or_empty(output.item.get("call_id")) or f"toolu_{random_hex()[:24]}"
         self._writer.tool_use(call_id, text_or_empty(output.item.get("name")))
 
     def _arguments(self, output: OutputItem, part: str) -> None:
@@ -118,4 +124,5 @@ class AnthropicToResponsesStream(ResponsesReader):
             self._end_call(self._current)
             self._write_waiting()
         reason = stop_reason(response, refused=self._refused, called=self._called_any)
+        self._writer.tier = text_or_empty(response.get("service_tier"))
         self._writer.finish(reason, None, self.usage or Usage())

@@ -4,14 +4,15 @@ Hot path: the common deltas are byte templates around the JSON of their text.
 """
 
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from hermesllm.error_bodies import error_event
 from hermesllm.errors import ErrorReport
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.translate.event_stream import encode
+from hermesllm.translate.service_tiers import tier_for_anthropic
 from hermesllm.usage import Usage
 
 _DELTA = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":%d,"delta":%s'
@@ -26,12 +27,16 @@ dumps = orjson.dumps
 
 
 class AnthropicWriter:
-    """One Messages stream. `open` is the type of the block being written, empty between blocks."""
+    """One Messages stream.
+
+    `open` is the type of the block being written, empty between blocks; `tier` OpenAI's name of the service tier.
+    """
 
     def __init__(self, model: str) -> None:
         self.model = model
         self.started = False
         self.open = ""
+        self.tier = ""
         self._index = -1
         self._delta = b""
         self._out: list[bytes] = []
@@ -46,14 +51,14 @@ class AnthropicWriter:
             return
         self.started = True
         message: dict[str, Any] = {
-            "id": message_id or f"msg_{uuid4().hex}",
+            "id": message_id or f"msg_{random_hex()}",
             "type": "message",
             "role": "assistant",
             "model": self.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {**(usage or Usage()).to_anthropic(), "output_tokens": 0},
+            "usage": {**self._usage(usage or Usage()), "output_tokens": 0},
         }
         self._event({"type": "message_start", "message": message})
 
@@ -99,12 +104,15 @@ class AnthropicWriter:
             self._open("text", {"type": "text", "text": ""}, _TEXT)
         self.end_block()
         delta = {"stop_reason": stop_reason, "stop_sequence": stop_sequence, **extra}
-        self._event({"type": "message_delta", "delta": delta, "usage": usage.to_anthropic()})
+        self._event({"type": "message_delta", "delta": delta, "usage": self._usage(usage)})
         self._out.append(_STOP_MESSAGE)
 
     def fail(self, report: ErrorReport) -> None:
         self.end_block()
         self._out.append(error_event(Format.ANTHROPIC, report))
+
+    def _usage(self, usage: Usage) -> dict[str, Any]:
+        return usage.to_anthropic() | tier_for_anthropic(self.tier)
 
     def _open(self, kind: str, block: dict[str, Any], delta: bytes) -> None:
         self.start()

@@ -11,13 +11,16 @@ from hermesllm.usage import Usage
 class Context:
     """The target of one exchange, and what its translation had to leave behind.
 
-    `dropped` collects the JSON paths of request members that the provider's format cannot express.
+    `dropped` collects the JSON paths of request members that the provider's format cannot express. `betas` are the
+    flags of the client's `anthropic-beta` header, `answer_id` is the id that an answer has in its headers.
     """
 
     provider: Provider
     model: str
     dropped: list[str] = field(default_factory=list)
     request_id: str | None = None
+    betas: tuple[str, ...] = ()
+    answer_id: str = ""
 
     def drop(self, path: str) -> None:
         self.dropped.append(path)

@@ -34,6 +34,8 @@ def signed_thinking(message: dict[str, Any]) -> list[dict[str, Any]]:
 
     Only blocks that Anthropic takes back: thinking with a signature, and redacted thinking.
     """
+    if "thinking_blocks" not in message and "reasoning_details" not in message:
+        return []
     blocks = []
     for block in objects_in(message.get("thinking_blocks")):
         kind, signature, data = block.get("type"), block.get("signature"), block.get("data")

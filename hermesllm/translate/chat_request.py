@@ -7,7 +7,6 @@ import re
 from typing import Any
 
 from hermesllm.claude_models import claude_model
-from hermesllm.errors import Untranslatable
 from hermesllm.reading import (
     invalid,
     object_or_empty,
@@ -18,6 +17,7 @@ from hermesllm.reading import (
 )
 from hermesllm.reasoning import EFFORTS, budget_of, chat_effort, is_off
 from hermesllm.translate.base import Context
+from hermesllm.translate.custom_tools import chat_function, chosen_name, is_custom
 
 EMPTY_SCHEMA = {"type": "object", "properties": {}}
 
@@ -41,16 +41,9 @@ def chat_tools(body: dict[str, Any], context: Context) -> list[dict[str, Any]]:
 
 
 def _tool(tool: dict[str, Any], loc: str) -> dict[str, Any]:
-    kind = tool.get("type", "function")
-    if kind != "function" or "input_schema" in tool:
-        if kind == "custom" and "input_schema" not in tool:
-            raise Untranslatable(
-                f"{loc}: custom tools have no counterpart at this provider",
-                param=f"{loc}.type",
-                remedy="Declare the tool as a function.",
-            )
+    if (tool.get("type", "function") != "function" and not is_custom(tool)) or "input_schema" in tool:
         return tool  # a tool of the Messages API itself, such as Anthropic's web search
-    function = required_object(tool.get("function"), f"{loc}.function")
+    function = chat_function(tool, loc)
     schema = optional_object(function.get("parameters"), f"{loc}.function.parameters")
     translated: dict[str, Any] = {"name": required_text(function.get("name"), f"{loc}.function.name")}
     if function.get("description") is not None:
@@ -80,8 +73,7 @@ def _allowed_names(choice: dict[str, Any]) -> list[str]:
     names = []
     for index, tool in enumerate(optional_list(allowed.get("tools"), "tool_choice.allowed_tools.tools")):
         loc = f"tool_choice.allowed_tools.tools[{index}]"
-        function = optional_object(required_object(tool, loc).get("function"), f"{loc}.function")
-        names.append(required_text(function.get("name"), f"{loc}.function.name"))
+        names.append(chosen_name(required_object(tool, loc), loc))
     return names
 
 
@@ -100,15 +92,14 @@ def chat_tool_choice(body: dict[str, Any], tools: list[dict[str, Any]]) -> dict[
         return None
     if isinstance(choice, dict):
         kind = choice.get("type", "function")
-        if kind == "function":
-            function = required_object(choice.get("function"), f"{loc}.function")
-            return {"type": "tool", "name": required_text(function.get("name"), f"{loc}.function.name")}
+        if kind in ("function", "custom"):
+            return {"type": "tool", "name": chosen_name(choice, loc)}
         if kind == "allowed_tools":
             choice = object_or_empty(choice.get("allowed_tools")).get("mode", "auto")
         elif kind in ("auto", "any", "none", "tool"):
             return dict(choice)  # already in the words of the Messages API
         else:
-            raise invalid(f"{loc}.type", "expected 'function' or 'allowed_tools'")
+            raise invalid(f"{loc}.type", "expected 'function', 'custom' or 'allowed_tools'")
     if not isinstance(choice, str) or choice not in _CHOICES:
         raise invalid(loc, "expected 'auto', 'required', 'none' or a function")
     return {"type": _CHOICES[choice]}

@@ -33,4 +33,5 @@ class ChatToAnthropic:
             include_usage=self._asked.include_usage,
             answer_tool=self._asked.answer_tool,
             legacy_functions=self._asked.legacy_functions,
+            custom=self._asked.custom,
         )

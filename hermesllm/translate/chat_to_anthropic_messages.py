@@ -25,18 +25,20 @@ from hermesllm.translate.chat_message import signed_thinking
 
 Block = dict[str, Any]
 
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_MEMBERS = {
-    "system": {"role", "content", "cache_control"},
-    "user": {"role", "content", "cache_control"},
-    "assistant": {
-        "role", "content", "tool_calls", "function_call", "refusal", "thinking_blocks", "reasoning_details",
-        "cache_control",
-    },
-    "tool": {"role", "content", "tool_call_id", "is_error", "name", "cache_control"},
-}  # fmt: skip
 # What an SDK's response message holds when it is sent back as history; it has no say in the next answer.
 _OF_RESPONSES = frozenset({"annotations", "citations", "audio", "parsed"})
+_OF_PROMPTS = frozenset({"role", "content", "cache_control", *_OF_RESPONSES})
+_OF_RESULTS = frozenset({"tool_call_id", "is_error", "name", *_OF_PROMPTS})
+_MEMBERS = {
+    "system": _OF_PROMPTS,
+    "developer": _OF_PROMPTS,
+    "user": _OF_PROMPTS,
+    "assistant": frozenset(
+        {"tool_calls", "function_call", "refusal", "thinking_blocks", "reasoning_details", *_OF_PROMPTS}
+    ),
+    "tool": _OF_RESULTS,
+    "function": _OF_RESULTS,
+}
 NATIVE_BLOCKS = frozenset({"image", "document", "search_result", "thinking", "redacted_thinking"})
 _EXTENSION_TYPES = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/plain", "csv": "text/plain"}
 
@@ -133,18 +135,19 @@ class _Reader:
 
     def read(self, message: dict[str, Any], loc: str) -> None:
         role = message.get("role")
-        if not isinstance(role, str) or role not in _ROLES:
-            raise invalid(f"{loc}.role", f"expected one of {', '.join(_ROLES)}")
-        known = _MEMBERS.get({"developer": "system", "function": "tool"}.get(role, role), set())
-        for name, value in message.items():
-            if name not in known and value is not None and name not in _OF_RESPONSES and value != []:
-                self._unknown_member(message, name, loc)
+        if not isinstance(role, str) or role not in _MEMBERS:
+            raise invalid(f"{loc}.role", f"expected one of {', '.join(_MEMBERS)}")
+        if not message.keys() <= _MEMBERS[role]:
+            self._unknown_members(message, role, loc)
         self._READERS[role](self, message, loc)
 
-    def _unknown_member(self, message: dict[str, Any], name: str, loc: str) -> None:
-        said_by_blocks = name in ("reasoning", "reasoning_content") and signed_thinking(message)
-        if not said_by_blocks:
-            self._context.drop(f"{loc}.{name}")
+    def _unknown_members(self, message: dict[str, Any], role: str, loc: str) -> None:
+        for name, value in message.items():
+            if name in _MEMBERS[role] or value is None or value == []:
+                continue
+            said_by_blocks = name in ("reasoning", "reasoning_content") and signed_thinking(message)
+            if not said_by_blocks:
+                self._context.drop(f"{loc}.{name}")
 
     def _system(self, message: dict[str, Any], loc: str) -> None:
         for position, block in enumerate(self._content(message, loc)):

@@ -25,6 +25,7 @@ from hermesllm.translate.chat_request import (
     free_name,
 )
 from hermesllm.translate.chat_to_anthropic_messages import Conversation, read_conversation
+from hermesllm.translate.custom_tools import custom_names
 
 DEFAULT_MAX_TOKENS = 4096  # the member is required by Anthropic, optional for OpenAI
 _JSON_OBJECT_PROMPT = "Answer with one valid JSON object and nothing else."
@@ -58,6 +59,7 @@ class Asked:
     include_usage: bool = False
     answer_tool: str | None = None
     legacy_functions: bool = False
+    custom: frozenset[str] = frozenset()  # names of custom tools, sent as functions
 
 
 def to_anthropic(body: dict[str, Any], context: Context) -> tuple[dict[str, Any], Asked]:
@@ -90,7 +92,8 @@ def to_anthropic(body: dict[str, Any], context: Context) -> tuple[dict[str, Any]
     ask_for_sampling(body, request, context)
     _report_dropped(body, context)
     include_usage = optional_object(body.get("stream_options"), "stream_options").get("include_usage") is True
-    return request, Asked(include_usage, answer_tool, legacy_functions="functions" in body and "tools" not in body)
+    legacy_functions = "functions" in body and "tools" not in body
+    return request, Asked(include_usage, answer_tool, legacy_functions, custom_names(body))
 
 
 def _plain_members(body: dict[str, Any], request: dict[str, Any], context: Context) -> None:

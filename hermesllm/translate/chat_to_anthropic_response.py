@@ -2,18 +2,18 @@
 
 import time
 from typing import Any
-from uuid import uuid4
 
 from hermesllm.error_bodies import no_answer
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.anthropic_message import Annotations, tool_arguments
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_anthropic_request import Asked
+from hermesllm.translate.custom_tools import chat_call
+from hermesllm.translate.service_tiers import tier_for_openai, tier_of_anthropic
 from hermesllm.translate.stop_reasons import ANTHROPIC_TO_CHAT
 from hermesllm.usage import Usage
-
-_SERVICE_TIERS = {"standard": "default", "priority": "priority"}
 
 
 def to_chat_completion(body: Any, asked: Asked, context: Context) -> dict[str, Any]:
@@ -27,16 +27,14 @@ def to_chat_completion(body: Any, asked: Asked, context: Context) -> dict[str, A
         message["refusal"] = explanation
     usage = object_or_empty(body.get("usage"))
     response: dict[str, Any] = {
-        "id": text_or_empty(body.get("id")) or f"chatcmpl-{uuid4().hex}",
+        "id": text_or_empty(body.get("id")) or f"chatcmpl-{random_hex()}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": text_or_empty(body.get("model")) or context.model,
         "choices": [_choice(body, message)],
         "usage": Usage.from_anthropic(usage).to_chat(),
+        **tier_for_openai(tier_of_anthropic(usage)),
     }
-    tier = usage.get("service_tier")
-    if isinstance(tier, str) and tier in _SERVICE_TIERS:
-        response["service_tier"] = _SERVICE_TIERS[tier]
     if body.get("container") is not None:
         response["container"] = body["container"]
     return response
@@ -74,7 +72,7 @@ def _message(content: list[Any], asked: Asked) -> dict[str, Any]:
         elif kind == "tool_use" and block.get("name") == asked.answer_tool:
             text += tool_arguments(block.get("input"))
         elif kind == "tool_use":
-            calls.append(_call(block))
+            calls.append(_call(block, asked))
     message: dict[str, Any] = {
         "role": "assistant",
         "content": text if text or not calls else None,
@@ -92,6 +90,6 @@ def _message(content: list[Any], asked: Asked) -> dict[str, Any]:
     return message
 
 
-def _call(block: dict[str, Any]) -> dict[str, Any]:
-    function = {"name": text_or_empty(block.get("name")), "arguments": tool_arguments(block.get("input"))}
-    return {"id": text_or_empty(block.get("id")), "type": "function", "function": function}
+def _call(block: dict[str, Any], asked: Asked) -> dict[str, Any]:
+    call_id, name = text_or_empty(block.get("id")), text_or_empty(block.get("name"))
+    return chat_call(call_id, name, tool_arguments(block.get("input")), asked.custom)

@@ -11,6 +11,7 @@ from hermesllm.translate.anthropic_message import Annotations, tool_arguments
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_writer import ChatWriter
 from hermesllm.translate.event_stream import EventStream
+from hermesllm.translate.service_tiers import tier_of_anthropic
 from hermesllm.translate.stop_reasons import ANTHROPIC_TO_CHAT
 from hermesllm.usage import Usage
 
@@ -43,8 +44,11 @@ class ChatToAnthropicStream(EventStream):
         include_usage: bool = False,
         answer_tool: str | None = None,
         legacy_functions: bool = False,
+        custom: frozenset[str] = frozenset(),
     ) -> None:
-        self._writer = ChatWriter(context.model, include_usage=include_usage, legacy_functions=legacy_functions)
+        self._writer = ChatWriter(
+            context.model, include_usage=include_usage, legacy_functions=legacy_functions, custom=custom
+        )
         super().__init__(Format.ANTHROPIC, context, self._writer)
         self._answer_tool = answer_tool
         self._block = _NO_BLOCK
@@ -179,7 +183,7 @@ class ChatToAnthropicStream(EventStream):
         reason = ANTHROPIC_TO_CHAT.get(self._stop or "end_turn", "stop")
         if reason == "tool_calls" and not self._calls:
             reason = "stop"  # the only call was the structured answer
-        self._writer.finish(reason, self.usage or Usage(), **self._finish_extra)
+        self._writer.finish(reason, self.usage or Usage(), tier_of_anthropic(self._counts), **self._finish_extra)
 
     def _end(self) -> None:
         if self._stop is not None:

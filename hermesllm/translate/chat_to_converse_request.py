@@ -20,6 +20,7 @@ from hermesllm.translate.chat_to_anthropic_messages import NATIVE_BLOCKS, read_b
 from hermesllm.translate.chat_to_anthropic_request import Asked
 from hermesllm.translate.converse_conversation import ConverseConversation, ToolNames
 from hermesllm.translate.converse_request import EXTENSIONS, RESPONSE_PATHS, Answering, ConverseRequest
+from hermesllm.translate.custom_tools import custom_names
 
 _TRANSLATED = frozenset(
     {
@@ -70,7 +71,7 @@ def to_converse(body: dict[str, Any], context: Context) -> tuple[dict[str, Any],
     include_usage = optional_object(body.get("stream_options"), "stream_options").get("include_usage") is True
     legacy_functions = "functions" in body and "tools" not in body
     # Names are the client's again before the answer is read as a Messages answer.
-    return made, Answering(names, answer_tool), Asked(include_usage, None, legacy_functions)
+    return made, Answering(names, answer_tool), Asked(include_usage, None, legacy_functions, custom_names(body))
 
 
 def _read(body: dict[str, Any], conversation: ConverseConversation, context: Context) -> bool:
@@ -95,10 +96,10 @@ def _read(body: dict[str, Any], conversation: ConverseConversation, context: Con
 def _tools(
     body: dict[str, Any], request: ConverseRequest, conversation: ConverseConversation, context: Context
 ) -> list[dict[str, Any]]:
-    searching = body.get("web_search_options") is not None
-    tools = chat_tools({name: value for name, value in body.items() if name != "web_search_options"}, context)
-    if searching:
+    if body.get("web_search_options") is not None:
+        body = {name: value for name, value in body.items() if name != "web_search_options"}
         context.drop("web_search_options")
+    tools = chat_tools(body, context)
     request.tools([(tool, f"tools[{index}]") for index, tool in enumerate(tools)], conversation)
     return tools
 

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from hermesllm.reading import object_or_empty, objects_in, text_or_empty
+from hermesllm.ids import random_hex
+from hermesllm.reading import object_or_empty, objects_in
 from hermesllm.translate.anthropic_to_converse_response import to_message
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_anthropic_request import Asked
 from hermesllm.translate.chat_to_anthropic_response import to_chat_completion
 from hermesllm.translate.converse_request import Answering
-
-_TIERS = frozenset({"default", "flex", "priority"})
+from hermesllm.translate.service_tiers import tier_for_openai, tier_of_converse
 
 
 def to_completion(body: Any, answering: Answering, asked: Asked, context: Context) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def to_completion(body: Any, answering: Answering, asked: Asked, context: Contex
     Raises InvalidUpstreamResponse.
     """
     answer = to_message(body, answering, context)
-    del answer["id"]  # Chat ids have a prefix of their own
+    answer["id"] = f"chatcmpl-{context.answer_id or random_hex()}"  # Chat ids have a prefix of their own
     images = [block["source"] for block in answer["content"] if block["type"] == "image"]
     answer["content"] = [text for block in answer["content"] for text in _spoken(block)]
     completion = to_chat_completion(answer, asked, context)
@@ -26,10 +26,7 @@ def to_completion(body: Any, answering: Answering, asked: Asked, context: Contex
     message["role"] = answer["role"]
     if images:
         message["images"] = [_image(index, source) for index, source in enumerate(images)]
-    tier = text_or_empty(object_or_empty(object_or_empty(body).get("serviceTier")).get("type"))
-    if tier in _TIERS:
-        completion["service_tier"] = tier
-    return completion
+    return completion | tier_for_openai(tier_of_converse(object_or_empty(body)))
 
 
 def _spoken(block: dict[str, Any]) -> list[dict[str, Any]]:

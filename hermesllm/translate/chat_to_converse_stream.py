@@ -1,8 +1,8 @@
 """Streams of the cell "Chat Completions client, Amazon Bedrock Converse provider": frames in, chunks out."""
 
 from typing import Any
-from uuid import uuid4
 
+from hermesllm.ids import random_hex
 from hermesllm.translate.anthropic_message import Annotations
 from hermesllm.translate.anthropic_to_converse_response import stop_of
 from hermesllm.translate.base import Context
@@ -17,9 +17,13 @@ from hermesllm.usage import Usage
 class ChatToConverseStream(ConverseStream):
     def __init__(self, context: Context, answering: Answering, asked: Asked) -> None:
         self._writer = ChatWriter(
-            context.model, include_usage=asked.include_usage, legacy_functions=asked.legacy_functions
+            context.model,
+            include_usage=asked.include_usage,
+            legacy_functions=asked.legacy_functions,
+            custom=asked.custom,
         )
         super().__init__(context, self._writer, answering)
+        self._message_id = f"chatcmpl-{context.answer_id}" if context.answer_id else None
         self._length = 0  # characters of answer text
         self._block_start_at = 0
         self._thoughts: list[str] = []
@@ -30,7 +34,7 @@ class ChatToConverseStream(ConverseStream):
         self._lacks_arguments = False
 
     def _start(self) -> None:
-        self._writer.start()
+        self._writer.start(self._message_id)
 
     def _text(self, text: str) -> None:
         self._length += len(text)
@@ -51,7 +55,7 @@ class ChatToConverseStream(ConverseStream):
 
     def _call(self, call_id: str, name: str) -> None:
         self._lacks_arguments = True
-        self._writer.tool_call(self._calls - 1, call_id or f"call_{uuid4().hex[:24]}", name)
+        self._writer.tool_call(self._calls - 1, call_id or f"call_{random_hex()[:24]}", name)
 
     def _arguments(self, part: str) -> None:
         self._lacks_arguments = False
@@ -81,4 +85,4 @@ class ChatToConverseStream(ConverseStream):
     def _finish(self, usage: Usage) -> None:
         stop = stop_of(self.reason or "", self.fields, called=self._calls > 0)
         matched = {"stop_reason": stop["stop_sequence"]} if stop["stop_sequence"] else {}
-        self._writer.finish(ANTHROPIC_TO_CHAT.get(stop["stop_reason"], "stop"), usage, **matched)
+        self._writer.finish(ANTHROPIC_TO_CHAT.get(stop["stop_reason"], "stop"), usage, self.tier, **matched)

@@ -26,24 +26,20 @@ from hermesllm.translate.gemini_request import (
 )
 from hermesllm.translate.gemini_signatures import signature_in_extra_content, signed, thought_part
 
-_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_MEMBERS = {
-    "system": {"role", "content"},
-    "user": {"role", "content"},
-    "assistant": {
-        "role",
-        "content",
-        "tool_calls",
-        "function_call",
-        "refusal",
-        "thinking_blocks",
-        "extra_content",
-        "images",
-    },
-    "tool": {"role", "content", "tool_call_id", "is_error", "name"},
-}
 # What an SDK's response message holds when it is sent back as history; it has no say in the next answer.
 _OF_RESPONSES = frozenset({"annotations", "audio", "citations", "grounding_metadata", "parsed", "safety_ratings"})
+_OF_PROMPTS = frozenset({"role", "content", *_OF_RESPONSES})
+_OF_RESULTS = frozenset({"tool_call_id", "is_error", "name", *_OF_PROMPTS})
+_MEMBERS = {
+    "system": _OF_PROMPTS,
+    "developer": _OF_PROMPTS,
+    "user": _OF_PROMPTS,
+    "assistant": frozenset(
+        {"tool_calls", "function_call", "refusal", "thinking_blocks", "extra_content", "images", *_OF_PROMPTS}
+    ),
+    "tool": _OF_RESULTS,
+    "function": _OF_RESULTS,
+}
 _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIUM", "high": "MEDIA_RESOLUTION_HIGH"}
 
 
@@ -63,18 +59,19 @@ class _Reader:
 
     def read(self, message: dict[str, Any], loc: str) -> None:
         role = message.get("role")
-        if not isinstance(role, str) or role not in _ROLES:
-            raise invalid(f"{loc}.role", f"expected one of {', '.join(_ROLES)}")
-        known = _MEMBERS[{"developer": "system", "function": "tool"}.get(role, role)]
-        for name, value in message.items():
-            if name not in known and name not in _OF_RESPONSES and value is not None and value != []:
-                self._unknown_member(message, name, loc)
+        if not isinstance(role, str) or role not in _MEMBERS:
+            raise invalid(f"{loc}.role", f"expected one of {', '.join(_MEMBERS)}")
+        if not message.keys() <= _MEMBERS[role]:
+            self._unknown_members(message, role, loc)
         self._READERS[role](self, message, loc)
 
-    def _unknown_member(self, message: dict[str, Any], name: str, loc: str) -> None:
-        said_by_blocks = name in ("reasoning", "reasoning_content") and _thoughts(message)
-        if not said_by_blocks:
-            self._context.drop(f"{loc}.{name}")
+    def _unknown_members(self, message: dict[str, Any], role: str, loc: str) -> None:
+        for name, value in message.items():
+            if name in _MEMBERS[role] or value is None or value == []:
+                continue
+            said_by_blocks = name in ("reasoning", "reasoning_content") and _thoughts(message)
+            if not said_by_blocks:
+                self._context.drop(f"{loc}.{name}")
 
     def _system(self, message: dict[str, Any], loc: str) -> None:
         for part in self._content(message, loc):
@@ -120,7 +117,7 @@ class _Reader:
         if call.get("type") == "custom":
             custom = required_object(call.get("custom"), f"{loc}.custom")
             name = required_text(custom.get("name"), f"{loc}.custom.name")
-            return self.contents.call(call_id, name, {"input": custom.get("input")})
+            return self.contents.call(call_id, name, {"input": custom.get("input")}, signature_in_extra_content(call))
         return self._function_call(call.get("function"), call_id, signature_in_extra_content(call), f"{loc}.function")
 
     def _function_call(self, value: Any, call_id: str, signature: str, loc: str) -> Part:

@@ -17,6 +17,7 @@ from hermesllm.reading import (
 from hermesllm.reasoning import EFFORTS, chat_effort
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_gemini_messages import read_conversation
+from hermesllm.translate.custom_tools import chat_function, chosen_name, custom_names, is_custom
 from hermesllm.translate.fixups import GATEWAY_METADATA
 from hermesllm.translate.gemini_request import declaration, json_output, stop_sequences, tool_members
 
@@ -65,6 +66,7 @@ class Asked:
 
     include_usage: bool = False
     legacy_functions: bool = False
+    custom: frozenset[str] = frozenset()  # names of custom tools, sent as functions
 
 
 def to_gemini(body: dict[str, Any], context: Context) -> tuple[dict[str, Any], Asked]:
@@ -86,7 +88,8 @@ def to_gemini(body: dict[str, Any], context: Context) -> tuple[dict[str, Any], A
     _tier(body, request, context)
     _report_dropped(body, context)
     include_usage = optional_object(body.get("stream_options"), "stream_options").get("include_usage") is True
-    return request, Asked(include_usage, legacy_functions="functions" in body and "tools" not in body)
+    legacy_functions = "functions" in body and "tools" not in body
+    return request, Asked(include_usage, legacy_functions, custom_names(body))
 
 
 def _settings(body: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -121,7 +124,10 @@ def _tools(body: dict[str, Any], context: Context) -> dict[str, Any]:
     for index, value in enumerate(optional_list(body.get("tools"), "tools")):
         loc = f"tools[{index}]"
         tool = required_object(value, loc)
-        if tool.get("type", "function") == "function" and "function" in tool:
+        if is_custom(tool):
+            functions.append(_function(chat_function(tool, loc), f"{loc}.custom", context))
+            _drop_rest(tool, ("type", "custom"), loc, context)
+        elif tool.get("type", "function") == "function" and "function" in tool:
             functions.append(_function(tool["function"], f"{loc}.function", context))
             _drop_rest(tool, ("type", "function"), loc, context)
         else:
@@ -180,12 +186,11 @@ def _tool_choice(body: dict[str, Any]) -> tuple[str | None, list[str]]:
         return None, []
     if isinstance(choice, dict):
         kind = choice.get("type", "function")
-        if kind == "function":
-            function = required_object(choice.get("function"), f"{loc}.function")
-            return "ANY", [required_text(function.get("name"), f"{loc}.function.name")]
+        if kind in ("function", "custom"):
+            return "ANY", [chosen_name(choice, loc)]
         if kind == "allowed_tools":
             return _allowed_tools(choice)
-        raise invalid(f"{loc}.type", "expected 'function' or 'allowed_tools'")
+        raise invalid(f"{loc}.type", "expected 'function', 'custom' or 'allowed_tools'")
     if not isinstance(choice, str) or choice not in _MODES:
         raise invalid(loc, "expected 'auto', 'required', 'none' or a function")
     return _MODES[choice], []
@@ -200,8 +205,7 @@ def _allowed_tools(choice: dict[str, Any]) -> tuple[str, list[str]]:
     names = []
     for index, tool in enumerate(optional_list(allowed.get("tools"), f"{loc}.tools")):
         where = f"{loc}.tools[{index}]"
-        function = required_object(required_object(tool, where).get("function"), f"{where}.function")
-        names.append(required_text(function.get("name"), f"{where}.function.name"))
+        names.append(chosen_name(required_object(tool, where), where))
     return _MODES[mode], names
 
 

@@ -2,11 +2,12 @@
 
 import time
 from typing import Any
-from uuid import uuid4
 
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_gemini_request import Asked
+from hermesllm.translate.custom_tools import chat_call
 from hermesllm.translate.gemini_message import (
     Part,
     Source,
@@ -24,6 +25,7 @@ from hermesllm.translate.gemini_message import (
     sources_of,
 )
 from hermesllm.translate.gemini_signatures import extra_content, thought_mark
+from hermesllm.translate.service_tiers import tier_for_openai, tier_of_gemini
 from hermesllm.usage import Usage
 
 
@@ -33,12 +35,13 @@ def to_chat_completion(body: Any, asked: Asked, context: Context) -> dict[str, A
     candidates = candidates_of(body)
     choices = [_choice(position, candidate, asked) for position, candidate in enumerate(candidates)]
     return {
-        "id": text_or_empty(body.get("responseId")) or f"chatcmpl-{uuid4().hex}",
+        "id": text_or_empty(body.get("responseId")) or f"chatcmpl-{random_hex()}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": text_or_empty(body.get("modelVersion")) or context.model,
         "choices": choices or [_refused(blocked_prompt(body))],
         "usage": Usage.from_gemini(object_or_empty(body.get("usageMetadata"))).to_chat(),
+        **tier_for_openai(tier_of_gemini(body)),
     }
 
 
@@ -65,7 +68,8 @@ def _choice(position: int, candidate: dict[str, Any], asked: Asked) -> dict[str,
 class _Message:
     """What the parts of one candidate say, gathered as the members of a Chat message."""
 
-    def __init__(self) -> None:
+    def __init__(self, custom: frozenset[str]) -> None:
+        self._custom = custom
         self.text = ""
         self.thoughts: list[dict[str, Any]] = []
         self.calls: list[dict[str, Any]] = []
@@ -78,7 +82,7 @@ class _Message:
         if part.kind == "thought":
             self._thought(part, joins=was_open)
         elif part.kind == "call":
-            self.calls.append(chat_call(part))
+            self.calls.append(gemini_call(part, self._custom))
         elif part.kind == "media":
             self.images.append(chat_image(part))
         elif part.kind:
@@ -98,7 +102,7 @@ class _Message:
 
 
 def _message(candidate: dict[str, Any], asked: Asked) -> dict[str, Any]:
-    said = _Message()
+    said = _Message(asked.custom)
     for part in parts_of(candidate):
         said.add(read_part(part))
     refusal = refusal_of(candidate) or None
@@ -130,9 +134,9 @@ def metadata_of(candidate: dict[str, Any]) -> dict[str, Any]:
     return {name: candidate[native] for native, name in names.items() if candidate.get(native)}
 
 
-def chat_call(part: Part) -> dict[str, Any]:
-    function = {"name": text_or_empty(part.value.get("name")), "arguments": call_arguments(part.value)}
-    call = {"id": call_id_of(part.value, "call_"), "type": "function", "function": function}
+def gemini_call(part: Part, custom: frozenset[str] = frozenset()) -> dict[str, Any]:
+    name, arguments = text_or_empty(part.value.get("name")), call_arguments(part.value)
+    call = chat_call(call_id_of(part.value, "call_"), name, arguments, custom)
     return {**call, **extra_content(part.signature)} if part.signature else call
 
 

@@ -8,9 +8,9 @@ from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_gemini_request import Asked
 from hermesllm.translate.chat_to_gemini_response import (
     annotation_of,
-    chat_call,
     chat_image,
     chat_text,
+    gemini_call,
     logprobs_of,
     metadata_of,
 )
@@ -21,11 +21,10 @@ from hermesllm.translate.gemini_message import (
     chat_finish_reason,
     finish_reason_of,
     native_reason,
-    parts_of,
-    read_part,
     refusal_of,
     sources_of,
 )
+from hermesllm.translate.gemini_partial_calls import PartialCalls
 from hermesllm.translate.gemini_signatures import extra_content, thought_mark
 from hermesllm.translate.gemini_stream import GeminiStream
 from hermesllm.usage import Usage
@@ -38,6 +37,7 @@ class _Choice:
         self.finish = ""
         self.spoke = False
         self.writer = writer
+        self._partial = PartialCalls()
         self._text: list[str] = []
         self._thought: list[str] = []
         self._signature = ""
@@ -53,8 +53,8 @@ class _Choice:
         self.writer.text(text)
 
     def read(self, candidate: dict[str, Any]) -> None:
-        for part in parts_of(candidate):
-            self._part(read_part(part))
+        for part in self._partial.parts(candidate):
+            self._part(part)
         logprobs = logprobs_of(candidate)
         if logprobs is not None:
             self.writer.logprobs(logprobs)
@@ -117,7 +117,7 @@ class _Choice:
 
     def _call(self, part: Part) -> None:
         """Calls come whole."""
-        call = chat_call(part)
+        call = gemini_call(part)
         extra = {name: value for name, value in call.items() if name == "extra_content"}
         self.writer.tool_call(self._calls, call["id"], call["function"]["name"], **extra)
         self.writer.arguments(self._calls, call["function"]["arguments"])
@@ -134,7 +134,10 @@ class ChatToGeminiStream(GeminiStream):
     def __init__(self, context: Context, asked: Asked | None = None) -> None:
         asked = asked or Asked()
         self._writer = ChatWriter(
-            context.model, include_usage=asked.include_usage, legacy_functions=asked.legacy_functions
+            context.model,
+            include_usage=asked.include_usage,
+            legacy_functions=asked.legacy_functions,
+            custom=asked.custom,
         )
         super().__init__(context, self._writer)
         self._choices: dict[int, _Choice] = {}
@@ -173,6 +176,7 @@ class ChatToGeminiStream(GeminiStream):
             self._cut()
             return
         try:
+            self._writer.tell_tier(self.tier)
             for choice in choices:
                 choice.close()
         except InvalidUpstreamResponse as error:

@@ -22,9 +22,9 @@ Item = dict[str, Any]
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _KNOWN = {
-    "user": {"role", "content", "name"},
-    "system": {"role", "content", "name"},
-    "assistant": {"role", "content", "name", "refusal", "tool_calls", "function_call", "thinking_blocks"},
+    "user": {"role", "content"},
+    "system": {"role", "content"},
+    "assistant": {"role", "content", "refusal", "tool_calls", "function_call", "thinking_blocks"},
     "tool": {"role", "content", "name", "tool_call_id", "is_error"},
 }
 # What an SDK's response message holds when it is sent back as history; it has no say in the next answer.

@@ -2,11 +2,11 @@
 
 import time
 from typing import Any
-from uuid import uuid4
 
 from hermesllm.error_bodies import no_answer
 from hermesllm.errors import InvalidUpstreamResponse
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import count_or_none, object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_to_responses_request import ChatAsked
@@ -39,7 +39,7 @@ def to_chat_completion(body: Any, asked: ChatAsked, context: Context) -> dict[st
         reason = "function_call"
     created = count_or_none(body.get("created_at"))
     response: dict[str, Any] = {
-        "id": text_or_empty(body.get("id")) or f"chatcmpl-{uuid4().hex}",
+        "id": text_or_empty(body.get("id")) or f"chatcmpl-{random_hex()}",
         "object": "chat.completion",
         "created": int(time.time()) if created is None else created,
         "model": text_or_empty(body.get("model")) or context.model,

@@ -74,4 +74,4 @@ class ChatToResponsesStream(ResponsesReader):
 
     def _finish(self, response: dict[str, Any]) -> None:
         reason = RESPONSES_TO_CHAT.get(incomplete_reason(response)) or ("tool_calls" if self._calls else "stop")
-        self._writer.finish(reason, self.usage or Usage())
+        self._writer.finish(reason, self.usage or Usage(), text_or_empty(response.get("service_tier")))

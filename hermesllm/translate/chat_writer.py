@@ -6,13 +6,14 @@ Hot path: the common deltas are byte templates around the JSON of their text.
 import time
 from copy import copy
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from hermesllm.error_bodies import error_event
 from hermesllm.errors import ErrorReport
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
+from hermesllm.translate.custom_tools import custom_input
 from hermesllm.translate.event_stream import encode
 from hermesllm.usage import Usage
 
@@ -26,15 +27,25 @@ class ChatWriter:
     """One stream of `chat.completion.chunk`s with a single choice, or with several that `choice` gives writers of.
 
     `include_usage` adds the usage chunk. `legacy_functions` writes a tool call as the `function_call` that clients of
-    the old `functions` member read.
+    the old `functions` member read. `custom` names the tools whose calls are custom calls, written when they are whole:
+    of their input no part is known before the JSON around it is.
     """
 
-    def __init__(self, model: str, *, include_usage: bool, legacy_functions: bool = False) -> None:
+    def __init__(
+        self,
+        model: str,
+        *,
+        include_usage: bool,
+        legacy_functions: bool = False,
+        custom: frozenset[str] = frozenset(),
+    ) -> None:
         self.model = model
         self.started = False
         self._include_usage = include_usage
         self._legacy_functions = legacy_functions
-        self._id = f"chatcmpl-{uuid4().hex}"
+        self._custom = custom
+        self._inputs: dict[int, list[str]] = {}  # of custom calls that are not written yet, by their index
+        self._id = f"chatcmpl-{random_hex()}"
         self._created = int(time.time())
         self._index = 0
         self._out: list[bytes] = []
@@ -68,6 +79,7 @@ class ChatWriter:
         """Begins the choice that this writer writes."""
         self.started = True
         self._index = index
+        self._inputs = {}
         self._choice = self._head + b'"choices":[{"index":%d,"delta":{' % index
         self._content = self._choice + b'"content":'
         self._reasoning = self._choice + b'"reasoning_content":'
@@ -86,6 +98,11 @@ class ChatWriter:
 
     def tool_call(self, index: int, call_id: str, name: str, **extra: Any) -> None:
         """The start of a call; `extra` are members beyond the official ones."""
+        if name in self._custom:
+            self._inputs[index] = []
+            call = {"index": index, "id": call_id, "type": "custom", "custom": {"name": name, "input": ""}, **extra}
+            self.delta({"tool_calls": [call]})
+            return
         function = {"name": name, "arguments": ""}
         if self._legacy_functions:
             self.delta({"function_call": function})
@@ -94,6 +111,9 @@ class ChatWriter:
             self.delta({"tool_calls": [call]})
 
     def arguments(self, index: int, part: str) -> None:
+        if index in self._inputs:
+            self._inputs[index].append(part)
+            return
         if self._legacy_functions:
             self._out.append(self._choice + b'"function_call":{"arguments":%s}' % dumps(part) + _DELTA_END)
             return
@@ -103,9 +123,10 @@ class ChatWriter:
     def delta(self, delta: dict[str, Any]) -> None:
         self._out.append(self._choice + encode(delta)[1:-1] + _DELTA_END)
 
-    def finish(self, reason: str, usage: Usage, **extra: Any) -> None:
+    def finish(self, reason: str, usage: Usage, service_tier: str = "", **extra: Any) -> None:
         """The finish chunk and the end of the stream; `extra` are further members of the finish chunk's choice."""
         self.start()
+        self.tell_tier(service_tier)
         self.end_choice(reason, **extra)
         self.end(usage)
 
@@ -113,7 +134,14 @@ class ChatWriter:
         choice = {"index": self._index, "delta": {}, "logprobs": logprobs, "finish_reason": None}
         self._out.append(self._head + b'"choices":[%s]}\n\n' % dumps(choice))
 
+    def tell_tier(self, service_tier: str) -> None:
+        """The service tier, where it is known, told in the chunks that end the stream."""
+        if service_tier:
+            self._head += b'"service_tier":%s,' % dumps(service_tier)
+
     def end_choice(self, reason: str, **extra: Any) -> None:
+        for position, parts in self._inputs.items():
+            self.delta({"tool_calls": [{"index": position, "custom": {"input": custom_input("".join(parts))}}]})
         if self._legacy_functions and reason == "tool_calls":
             reason = "function_call"
         choice = {"index": self._index, "delta": {}, "finish_reason": reason, **extra}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from hermesllm.errors import InvalidUpstreamResponse, Untranslatable
+from hermesllm.error_bodies import error_event, error_in
+from hermesllm.errors import ErrorReport, InvalidUpstreamResponse, Untranslatable
 from hermesllm.formats import Format
 from hermesllm.reading import invalid, object_or_empty, objects_in, optional_object, required_text, text_or_empty
 from hermesllm.sse import Event
@@ -59,7 +60,7 @@ class CompletionsToChat:
         reason = choice.get("finish_reason")
         return {
             "text": (self._echo if echo else "") + text,
-            "index": choice.get("index", position),
+            "index": _index(choice, position),
             "logprobs": _logprobs(choice.get("logprobs")),
             "finish_reason": _REASONS.get(reason, reason) if isinstance(reason, str) else None,
         }
@@ -90,9 +91,7 @@ class _Writer:
     def write(self, data: bytes) -> None:
         self._out.append(data)
 
-    def fail(self, report: Any) -> None:
-        from hermesllm.error_bodies import error_event
-
+    def fail(self, report: ErrorReport) -> None:
         self._out.append(error_event(Format.COMPLETIONS, report))
 
 
@@ -101,12 +100,10 @@ class _Stream(EventStream):
         self._writer = _Writer()
         super().__init__(Format.CHAT, context, self._writer)
         self._cell = cell
-        self._echoed: set[Any] = set()
+        self._echoed: set[int] = set()
         self._finished = False
 
     def _event(self, event: Event) -> None:
-        from hermesllm.error_bodies import error_in
-
         if event.data == b"[DONE]":
             self._end()
             return
@@ -120,8 +117,9 @@ class _Stream(EventStream):
         self.usage = usage or self.usage
         choices = []
         for position, choice in enumerate(_choices(document)):
-            first = choice.get("index", position) not in self._echoed
-            self._echoed.add(choice.get("index", position))
+            index = _index(choice, position)
+            first = index not in self._echoed
+            self._echoed.add(index)
             choices.append(self._cell._choice(choice, "delta", position, echo=first))  # noqa: SLF001 — one cell
             self._finished = self._finished or choice.get("finish_reason") is not None
         out = {**_head(document, self._context), "choices": choices}
@@ -151,6 +149,11 @@ def _prompt(prompt: Any) -> str:
 
 def _choices(document: dict[str, Any]) -> list[dict[str, Any]]:
     return list(objects_in(document.get("choices")))
+
+
+def _index(choice: dict[str, Any], position: int) -> int:
+    index = choice.get("index")
+    return index if isinstance(index, int) else position
 
 
 def _head(document: dict[str, Any], context: Context) -> dict[str, Any]:

@@ -3,8 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from hermesllm.bedrock_models import BedrockModel
 from hermesllm.errors import Untranslatable
@@ -117,7 +116,7 @@ class ConverseConversation:
 
     def _place(self, content: list[Block], block: Block, loc: str) -> None:
         kind = required_text(block.get("type"), f"{loc}.type")
-        read = self._reader(kind)
+        read = self._READERS.get(kind)
         if read is None:
             if kind.endswith("_tool_result") or kind in ("server_tool_use", "mcp_tool_use"):
                 self._context.drop(loc)  # what Anthropic itself ran is nothing that Bedrock could take up
@@ -127,13 +126,15 @@ class ConverseConversation:
                 param=f"{loc}.type",
                 remedy="Use text, image, document, tool_use and tool_result blocks.",
             )
-        made = read(block, loc)
+        made = read(self, block, loc)
         if made is not None:
             content.append(made)
-        self._cache_point(content, _cache_control(block), f"{loc}.cache_control")
+        cache_control = _cache_control(block)
+        if cache_control is not None:
+            self._cache_point(content, cache_control, f"{loc}.cache_control")
 
     def _cache_point(self, content: list[Block], cache_control: Any, loc: str) -> None:
-        if cache_control is None or (content and "cachePoint" in content[-1]):
+        if content and "cachePoint" in content[-1]:
             return
         if not content:
             self._context.drop(loc)  # there is nothing in front of it to cache
@@ -144,9 +145,10 @@ class ConverseConversation:
 
     def _text(self, block: Block, loc: str) -> Block | None:
         text = required_text(block.get("text"), f"{loc}.text")
-        citations = [from_citation(found) for found in objects_in(block.get("citations"))]
-        if text and citations and self._model.claude:
-            return {"citationsContent": {"content": [{"text": text}], "citations": citations}}
+        if text and self._model.claude and block.get("citations"):
+            citations = [from_citation(found) for found in objects_in(block["citations"])]
+            if citations:
+                return {"citationsContent": {"content": [{"text": text}], "citations": citations}}
         return {"text": text} if text else None
 
     def _guarded_text(self, block: Block, loc: str) -> Block:
@@ -198,20 +200,24 @@ class ConverseConversation:
             raise Untranslatable(
                 f"{loc}: a tool result for Amazon Bedrock cannot hold a block of this type", param=f"{loc}.type"
             )
-        read = self._reader(kind)
-        found = None if read is None else read(part, loc)
+        found = self._READERS[kind](self, part, loc)
         return {"text": part["text"]} if found is not None and "citationsContent" in found else found
 
-    def _reader(self, kind: str) -> Callable[[Block, str], Block | None] | None:
-        """What reads a kind of block. Bound on demand: a table of bound methods would tie a request to itself."""
-        if kind in ("image", "document", "search_result"):
-            return cast("Callable[[Block, str], Block | None]", getattr(self._media, kind))
-        own = self._READERS.get(kind)
-        return None if own is None else partial(own, self)
+    def _image(self, block: Block, loc: str) -> Block | None:
+        return self._media.image(block, loc)
+
+    def _document(self, block: Block, loc: str) -> Block | None:
+        return self._media.document(block, loc)
+
+    def _search_result(self, block: Block, loc: str) -> Block | None:
+        return self._media.search_result(block, loc)
 
     _READERS: ClassVar[dict[str, Callable[..., Block | None]]] = {
         "text": _text,
         "guarded_text": _guarded_text,
+        "image": _image,
+        "document": _document,
+        "search_result": _search_result,
         "tool_use": _call,
         "tool_result": _result,
         "thinking": _thinking,
@@ -221,8 +227,11 @@ class ConverseConversation:
 
 def _cache_control(block: Block) -> Any:
     """The cache mark of a block; one inside a tool result counts for all of it, as Converse marks whole blocks only."""
-    marks = [part.get("cache_control") for part in objects_in(block.get("content"))]
-    return next((mark for mark in (block.get("cache_control"), *reversed(marks)) if mark is not None), None)
+    own = block.get("cache_control")
+    if own is not None or "content" not in block:
+        return own
+    marks = [mark for part in objects_in(block["content"]) if (mark := part.get("cache_control")) is not None]
+    return marks[-1] if marks else None
 
 
 def _call_id(call_id: str) -> str:

@@ -16,6 +16,7 @@ from hermesllm.translate.base import Context
 from hermesllm.translate.converse_citations import to_citation
 from hermesllm.translate.converse_request import Answering
 from hermesllm.translate.event_stream import ProviderStream, StreamWriter, encode
+from hermesllm.translate.service_tiers import tier_of_converse
 from hermesllm.usage import Usage
 
 
@@ -25,6 +26,7 @@ class ConverseStream(ProviderStream, ABC):
     def __init__(self, context: Context, writer: StreamWriter, answering: Answering) -> None:
         super().__init__(context, writer)
         self.reason: str | None = None
+        self.tier = ""
         self.fields: dict[str, Any] = {}
         self._answering = answering
         self._decoder = EventStreamDecoder()
@@ -157,6 +159,7 @@ class ConverseStream(ProviderStream, ABC):
         usage = object_or_empty(event.get("usage"))
         if usage:
             self.usage = Usage.from_converse(usage)
+        self.tier = tier_of_converse(event)
         if self.reason is not None:
             self._close()
 

@@ -6,7 +6,11 @@ attempt, or passes two gateways, comes out the same.
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from operator import is_not
 from typing import Any
 
 from hermesllm.providers import Provider
@@ -41,7 +45,6 @@ class Fixup:
         return re.match(self.model, model) is not None
 
     def apply(self, body: dict[str, Any], context: Context) -> None:
-        body.update(self.sets)
         for name in self.drops:
             _drop(body, name, context)
         for name, allowed in self.drops_unless.items():
@@ -57,6 +60,7 @@ class Fixup:
                 _drop(body, name, context)
             else:
                 body[name] = value
+        body.update(self.sets)
 
 
 CHAT_FIXUPS = (
@@ -99,7 +103,13 @@ ANTHROPIC_FIXUPS = (Fixup(model=r"kimi-for-coding$", full_id=True, drops=("think
 _CODEX = "You are Codex, based on GPT-5. You are running as a coding agent in the Codex CLI on a user's computer."
 RESPONSES_FIXUPS = (
     # A ChatGPT subscription: its backend serves one client, stores nothing and only streams.
-    Fixup(model="", provider="chatgpt", sets={"store": False, "stream": True}, drops=("max_output_tokens",)),
+    Fixup(
+        model="",
+        provider="chatgpt",
+        drops=("max_output_tokens",),
+        drops_unless={"store": False},
+        sets={"store": False, "stream": True},
+    ),
     Fixup(model=r"(o[1-9]|gpt-5(?!-chat))($|[-.:])", drops_unless={"temperature": 1}),
 )
 # Text that a provider wants at the head of the instructions.
@@ -116,14 +126,11 @@ def fix_chat_request(body: dict[str, Any], context: Context) -> None:
     if provider.keeps_max_tokens and not renamed:
         _rename(body, "max_completion_tokens", "max_tokens")
     if not provider.developer_role:
-        for message in objects_in(body.get("messages")):
-            if message.get("role") == "developer":
-                message["role"] = "system"
-                _touch_messages(body)
+        _rewrite_messages(body, _developer_as_system)
     if provider.tool_call_ids:
-        _fix_tool_call_ids(body, provider)
+        _rewrite_messages(body, partial(_with_fitting_ids, re.compile(provider.tool_call_ids)))
     if provider.call_signature and _SIGNS_CALLS.search(context.model):
-        _sign_calls(body, provider)
+        _rewrite_messages(body, partial(_with_signed_call, provider))
 
 
 def fix_anthropic_request(body: dict[str, Any], context: Context) -> None:
@@ -136,7 +143,7 @@ def fix_anthropic_request(body: dict[str, Any], context: Context) -> None:
 def _drop_sealed_thinking(body: dict[str, Any], context: Context) -> None:
     """Thinking of other vendors, which their cells put into thinking blocks: Claude cannot verify it and refuses it."""
     messages = body["messages"]
-    if not any(_is_sealed(block) for message in objects_in(messages) for block in _blocks(message)):
+    if not any(map(_is_sealed, chain.from_iterable(map(_blocks, messages)))):
         return
     kept = []
     for index, message in enumerate(messages):
@@ -179,13 +186,27 @@ def fix_responses_request(body: dict[str, Any], context: Context) -> None:
         body["input"] = [found]
 
 
-def _sign_calls(body: dict[str, Any], provider: Provider) -> None:
+def _rewrite_messages(body: dict[str, Any], rewrite: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Puts rewritten messages into a list of their own: the client's stay as they are, for another attempt."""
+    messages = body.get("messages")
+    if isinstance(messages, list):
+        rewritten = [rewrite(message) if isinstance(message, dict) else message for message in messages]
+        if any(map(is_not, rewritten, messages)):
+            body["messages"] = rewritten
+
+
+def _developer_as_system(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "role": "system"} if message.get("role") == "developer" else message
+
+
+def _with_signed_call(provider: Provider, message: dict[str, Any]) -> dict[str, Any]:
     """Gemini 3 refuses calls in the history without its signature: those of other models, or of Messages clients."""
-    for message in objects_in(body.get("messages")):
-        call = next(objects_in(message.get("tool_calls")), None)
-        if call is not None and not call.get("extra_content"):
-            call["extra_content"] = {"google": {"thought_signature": provider.call_signature}}
-            _touch_messages(body)
+    calls = message.get("tool_calls")
+    first = next(objects_in(calls), None)
+    if not isinstance(calls, list) or first is None or first.get("extra_content"):
+        return message
+    signed = {**first, "extra_content": {"google": {"thought_signature": provider.call_signature}}}
+    return {**message, "tool_calls": [signed if call is first else call for call in calls]}
 
 
 def _apply(fixups: tuple[Fixup, ...], body: dict[str, Any], context: Context) -> bool:
@@ -219,18 +240,19 @@ def _drop_gateway_metadata(body: dict[str, Any]) -> None:
             del body["metadata"]
 
 
-def _fix_tool_call_ids(body: dict[str, Any], provider: Provider) -> None:
+def _with_fitting_ids(pattern: re.Pattern[str], message: dict[str, Any]) -> dict[str, Any]:
     """Ids of another provider's calls, seen again in a conversation's history, get a shape this provider accepts."""
-    pattern = re.compile(provider.tool_call_ids)
-    for message in objects_in(body.get("messages")):
-        holders = [(message, "tool_call_id"), *((call, "id") for call in objects_in(message.get("tool_calls")))]
-        for holder, name in holders:
-            found = holder.get(name)
-            if isinstance(found, str) and not pattern.fullmatch(found):
-                holder[name] = hashlib.sha256(found.encode("utf-8", "surrogatepass")).hexdigest()[:9]
-                _touch_messages(body)
+    changed = _with_fitting_id(pattern, message, "tool_call_id")
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        fitting = [_with_fitting_id(pattern, call, "id") if isinstance(call, dict) else call for call in calls]
+        if any(map(is_not, fitting, calls)):
+            changed = {**changed, "tool_calls": fitting}
+    return changed
 
 
-def _touch_messages(body: dict[str, Any]) -> None:
-    """Shows who compares members by identity that something inside `messages` has changed."""
-    body["messages"] = list(body["messages"])
+def _with_fitting_id(pattern: re.Pattern[str], holder: dict[str, Any], name: str) -> dict[str, Any]:
+    found = holder.get(name)
+    if not isinstance(found, str) or pattern.fullmatch(found):
+        return holder
+    return {**holder, name: hashlib.sha256(found.encode("utf-8", "surrogatepass")).hexdigest()[:9]}

@@ -1,11 +1,11 @@
 """What Gemini's answers say, for the readers of both clients: parts, reasons, refusals, sources."""
 
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from hermesllm.error_bodies import no_answer
 from hermesllm.errors import InvalidUpstreamResponse
 from hermesllm.formats import Format
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 from hermesllm.translate.event_stream import encode
 from hermesllm.translate.stop_reasons import GEMINI_TO_CHAT
@@ -55,7 +55,7 @@ def parts_of(candidate: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def call_id_of(call: dict[str, Any], prefix: str) -> str:
-    return text_or_empty(call.get("id")) or f"{prefix}{uuid4().hex[:24]}"
+    return text_or_empty(call.get("id")) or f"{prefix}{random_hex()[:24]}"
 
 
 def call_arguments(call: dict[str, Any]) -> str:

@@ -17,12 +17,14 @@ from hermesllm.sse import Event
 from hermesllm.translate.base import Context
 from hermesllm.translate.event_stream import EventStream, StreamWriter
 from hermesllm.translate.gemini_message import blocked_prompt, gave_up
+from hermesllm.translate.service_tiers import tier_of_gemini
 from hermesllm.usage import Usage
 
 
 class GeminiStream(EventStream):
     def __init__(self, context: Context, writer: StreamWriter) -> None:
         super().__init__(Format.GEMINI, context, writer)
+        self.tier = ""
 
     def _event(self, event: Event) -> None:
         if not event.data:
@@ -33,6 +35,8 @@ class GeminiStream(EventStream):
         usage = answer.get("usageMetadata")
         if type(usage) is dict:
             self.usage = Usage.from_gemini(usage)
+            if "serviceTier" in usage:
+                self.tier = tier_of_gemini(answer)
         candidates = answer.get("candidates")
         if candidates:
             for candidate in objects_in(candidates):

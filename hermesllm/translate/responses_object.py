@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
-from uuid import uuid4
 
-import orjson
-
+from hermesllm.ids import random_hex
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
+from hermesllm.translate.custom_tools import custom_input
 from hermesllm.translate.sealed_reasoning import sealed_thinking
 from hermesllm.usage import Usage
 
@@ -34,6 +33,7 @@ _ECHOED: dict[str, Any] = {
     "user": None,
 }
 _ECHOED_IF_SENT = ("prompt_cache_key", "safety_identifier", "service_tier", "modalities", "audio")
+_ECHOABLE = frozenset({*_ECHOED, *_ECHOED_IF_SENT})
 _BASE_PREFIXES = ("resp_", "chatcmpl-", "msg_")
 
 
@@ -54,8 +54,7 @@ class Asked:
 
 def echo_of(body: dict[str, Any]) -> dict[str, Any]:
     """The members of the response object that come from the request."""
-    echo = {name: default if body.get(name) is None else body[name] for name, default in _ECHOED.items()}
-    echo.update((name, body[name]) for name in _ECHOED_IF_SENT if body.get(name) is not None)
+    echo = _ECHOED | {name: value for name, value in body.items() if value is not None and name in _ECHOABLE}
     echo["reasoning"] = {"effort": None, "summary": None, **object_or_empty(body.get("reasoning"))}
     echo["text"] = {"format": {"type": "text"}, **object_or_empty(body.get("text"))}
     return echo
@@ -71,9 +70,9 @@ class Ids:
         self._base = upstream_id
         for prefix in _BASE_PREFIXES:
             self._base = self._base.removeprefix(prefix)
-        self._base = self._base or uuid4().hex
+        self._base = self._base or random_hex()
         self._given: set[str] = set()
-        self.response = upstream_id if upstream_id.startswith("resp_") else f"resp_{uuid4().hex}"
+        self.response = upstream_id if upstream_id.startswith("resp_") else f"resp_{random_hex()}"
 
     def of(self, prefix: str, position: int) -> str:
         """An id for the item at `position`; the first of a kind is the bare one."""
@@ -150,7 +149,7 @@ def call_item(
     ids: Ids, position: int, asked: Asked, call_id: str, name: str, arguments: str, status: str = "completed"
 ) -> dict[str, Any]:
     """A call as the kind of item that the client declared its tool for."""
-    call_id = call_id or f"call_{uuid4().hex[:24]}"
+    call_id = call_id or f"call_{random_hex()[:24]}"
     if name in asked.custom:
         item = {
             "id": ids.of_call("ctc", call_id, position),
@@ -174,16 +173,6 @@ def call_item(
     return item
 
 
-def custom_input(arguments: str) -> str:
-    """The input of a custom tool out of the arguments of the function that stands in for it."""
-    try:
-        value = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        return arguments  # the model ignored the schema: what it wrote is all there is
-    found = value.get("input") if isinstance(value, dict) else None
-    return found if isinstance(found, str) else arguments
-
-
 def url_annotation(annotation: dict[str, Any]) -> dict[str, Any] | None:
     """A Chat `url_citation` in the flat shape of Responses; None for other annotations."""
     found = object_or_empty(annotation.get("url_citation"))
@@ -201,6 +190,29 @@ def url_annotation(annotation: dict[str, Any]) -> dict[str, Any] | None:
 
 def url_annotations(annotations: Any) -> list[dict[str, Any]]:
     return [found for each in objects_in(annotations) if (found := url_annotation(each))]
+
+
+def file_annotation(citation: dict[str, Any]) -> dict[str, Any]:
+    """A Messages citation of a document that the client sent itself.
+
+    Responses knows which file it is, but neither the place in it nor the words: `citation` has all of it.
+    """
+    index = citation.get("document_index", citation.get("search_result_index"))
+    names = ("document_title", "title", "source")
+    return {
+        "type": "file_citation",
+        "file_id": text_or_empty(citation.get("file_id")),
+        "filename": next((name for each in names if (name := text_or_empty(citation.get(each)))), ""),
+        "index": index if isinstance(index, int) else 0,
+        "citation": citation,
+    }
+
+
+def file_annotations(citations: Any) -> list[dict[str, Any]]:
+    """The `citations` of a Chat message as this gateway writes them, each with its place in the text."""
+    return [
+        file_annotation(found) for each in objects_in(citations) if (found := object_or_empty(each.get("citation")))
+    ]
 
 
 def output_logprobs(logprobs: Any) -> list[dict[str, Any]]:

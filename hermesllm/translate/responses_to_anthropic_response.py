@@ -11,6 +11,7 @@ from hermesllm.translate.responses_object import (
     Asked,
     Ids,
     call_item,
+    file_annotations,
     finished,
     message_item,
     response_object,
@@ -18,10 +19,9 @@ from hermesllm.translate.responses_object import (
     thinking_item,
     url_annotations,
 )
+from hermesllm.translate.service_tiers import tier_for_openai, tier_of_anthropic
 from hermesllm.translate.stop_reasons import ANTHROPIC_TO_RESPONSES
 from hermesllm.usage import Usage
-
-SERVICE_TIERS = {"standard": "default", "priority": "priority"}
 
 
 def to_response(body: Any, asked: Asked, answer_tool: str | None, context: Context) -> dict[str, Any]:
@@ -33,9 +33,7 @@ def to_response(body: Any, asked: Asked, answer_tool: str | None, context: Conte
     incomplete = ANTHROPIC_TO_RESPONSES.get(text_or_empty(body.get("stop_reason")))
     usage = object_or_empty(body.get("usage"))
     response = response_object(ids.response, text_or_empty(body.get("model")) or context.model, asked)
-    tier = usage.get("service_tier")
-    if isinstance(tier, str) and tier in SERVICE_TIERS:
-        response["service_tier"] = SERVICE_TIERS[tier]
+    response |= tier_for_openai(tier_of_anthropic(usage))
     reader = _Reader(ids, asked, answer_tool, "incomplete" if incomplete else "completed")
     for block in objects_in(body["content"]):
         reader.read(block)
@@ -99,10 +97,10 @@ class _Reader:
 
 
 def cited(citations: Any, start: int, end: int) -> list[dict[str, Any]]:
-    """Citations of web pages as annotations; those of the client's own documents have no counterpart."""
+    """Citations as annotations: of web pages, and of the client's own documents."""
     found = Annotations()
     found.add(list(objects_in(citations)), start, end)
-    return url_annotations(found.annotations)
+    return url_annotations(found.annotations) + file_annotations(found.citations)
 
 
 def web_search_item(item_id: str, value: Any) -> dict[str, Any]:

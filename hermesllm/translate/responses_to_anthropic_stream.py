@@ -16,6 +16,7 @@ from hermesllm.translate.responses_object import Asked
 from hermesllm.translate.responses_to_anthropic_response import cited, web_search_item
 from hermesllm.translate.responses_writer import Call, ResponsesWriter
 from hermesllm.translate.sealed_reasoning import sealed_thinking
+from hermesllm.translate.service_tiers import tier_of_anthropic
 from hermesllm.translate.stop_reasons import ANTHROPIC_TO_RESPONSES
 from hermesllm.usage import Usage
 
@@ -167,7 +168,8 @@ class ResponsesToAnthropicStream(EventStream):
 
     def _close(self) -> None:
         self._closed = True
-        self._writer.finish(ANTHROPIC_TO_RESPONSES.get(self._stop or "end_turn"), self.usage or Usage())
+        incomplete = ANTHROPIC_TO_RESPONSES.get(self._stop or "end_turn")
+        self._writer.finish(incomplete, self.usage or Usage(), tier_of_anthropic(self._counts))
 
     def _end(self) -> None:
         if self._stop is not None:

@@ -19,6 +19,7 @@ from hermesllm.reading import (
     text_or_empty,
 )
 from hermesllm.translate.base import Context
+from hermesllm.translate.gemini_signatures import signature_in_extra_content
 from hermesllm.translate.sealed_reasoning import reasoning_text, thinking_block
 
 Part = dict[str, Any]
@@ -71,7 +72,7 @@ def _items(value: Any) -> list[tuple[str, dict[str, Any]]]:
     items = required_list(value, "input")
     if not items:
         raise invalid("input", "expected at least one item")
-    return [(f"input[{index}]", required_object(item, f"input[{index}]")) for index, item in enumerate(items)]
+    return [(loc := f"input[{index}]", required_object(item, loc)) for index, item in enumerate(items)]
 
 
 class _Reader:
@@ -115,7 +116,7 @@ class _Reader:
         if refusal:
             message["refusal"] = refusal
         if role == "assistant":
-            self._assistant(message)
+            self._assistant(message | self._signature(item))
         elif parts:
             self._reasoning = {}
             self.messages.append(message)
@@ -130,6 +131,15 @@ class _Reader:
         for name in ("content", "refusal"):
             if message.get(name):
                 last[name] = _joined(last.get(name), message[name])
+        if "extra_content" in message:
+            last["extra_content"] = message["extra_content"]
+
+    def _signature(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Gemini's signature of a call or of a text, for who takes it back."""
+        if not (self._target.thinking_blocks or self._context.provider.call_signature):
+            return {}
+        extra = signature_of_item(item)
+        return {"extra_content": extra} if extra else {}
 
     def _function_call(self, item: dict[str, Any], loc: str) -> None:
         if not isinstance(item.get("arguments"), str):
@@ -143,14 +153,19 @@ class _Reader:
             return
         self._call(item, compact_json({"input": item["input"]}, loc), loc)
 
+    def _local_shell_call(self, item: dict[str, Any], loc: str) -> None:
+        action = required_object(item.get("action"), f"{loc}.action")
+        self._call({"call_id": item.get("call_id"), "name": "local_shell"}, compact_json(action, loc), loc)
+
+    def _local_shell_output(self, item: dict[str, Any], loc: str) -> None:
+        self._output({"call_id": item.get("call_id") or item.get("id"), "output": item.get("output")}, loc)
+
     def _call(self, item: dict[str, Any], arguments: str, loc: str) -> None:
         call_id = required_text(item.get("call_id"), f"{loc}.call_id")
         name = required_text(item.get("name"), f"{loc}.name")
         self._names[call_id] = name
         call: dict[str, Any] = {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        extra = signature_of_call(item)
-        if extra and (self._target.thinking_blocks or self._context.provider.call_signature):
-            call["extra_content"] = extra
+        call |= self._signature(item)
         self._end_results()
         last = self.messages[-1] if self.messages else {}
         if self._target.in_order or last.get("role") != "assistant" or self._reasoning:
@@ -220,27 +235,28 @@ class _Reader:
             where = f"{loc}[{index}]"
             part = required_object(value, where)
             kind = required_text(part.get("type"), f"{where}.type")
-            if kind == "refusal":
+            if kind in _TEXTS:
+                text = required_text(part.get("text"), f"{where}.text")
+                if text:
+                    parts.append({"type": "text", "text": text})
+            elif kind == "refusal":
                 refusals.append(required_text(part.get("refusal"), f"{where}.refusal"))
             else:
-                parts.extend(self._part(kind, part, where))
+                parts.append(self._part(kind, part, where))
         if refusals and role != "assistant":
             parts.append({"type": "text", "text": "\n".join(refusals)})
             refusals = []
         return parts, "\n".join(refusals)
 
-    def _part(self, kind: str, part: Part, loc: str) -> list[Part]:
-        if kind in _TEXTS:
-            text = required_text(part.get("text"), f"{loc}.text")
-            return [{"type": "text", "text": text}] if text else []
+    def _part(self, kind: str, part: Part, loc: str) -> Part:
         if kind in ("input_image", "computer_screenshot"):
-            return [_image(part, loc)]
+            return _image(part, loc)
         if kind in ("input_file", "file"):
-            return [self._file(part, loc)]
+            return self._file(part, loc)
         if kind == "input_audio":
             nested = object_or_empty(part.get("input_audio")) or part
             audio = {name: required_text(nested.get(name), f"{loc}.input_audio.{name}") for name in ("data", "format")}
-            return [{"type": "input_audio", "input_audio": audio}]
+            return {"type": "input_audio", "input_audio": audio}
         raise Untranslatable(
             f"{loc}: a content part of this type has no counterpart at this provider",
             param=f"{loc}.type",
@@ -268,16 +284,19 @@ class _Reader:
         "message": _message,
         "function_call": _function_call,
         "custom_tool_call": _custom_call,
+        "local_shell_call": _local_shell_call,
         "function_call_output": _output,
         "custom_tool_call_output": _output,
+        "local_shell_call_output": _local_shell_output,
         "reasoning": _reason,
     }
 
 
-def signature_of_call(holder: dict[str, Any]) -> dict[str, Any] | None:
-    """The signature that Gemini 3 wants back with a call: Chat's `extra_content`, kept on the Responses item."""
-    google = object_or_empty(object_or_empty(holder.get("extra_content")).get("google"))
-    signature = text_or_empty(google.get("thought_signature"))
+def signature_of_item(holder: dict[str, Any]) -> dict[str, Any] | None:
+    """Gemini's signature of a call or a text: Chat's `extra_content`, kept on the Responses item."""
+    if "extra_content" not in holder:
+        return None
+    signature = signature_in_extra_content(holder)
     return {"google": {"thought_signature": signature}} if signature else None
 
 

@@ -18,6 +18,7 @@ from hermesllm.reading import (
 )
 from hermesllm.reasoning import takes_reasoning_effort
 from hermesllm.translate.base import Context
+from hermesllm.translate.custom_tools import custom_function, input_schema
 from hermesllm.translate.responses_object import Asked, echo_of
 from hermesllm.translate.responses_to_chat_input import Target, read_input
 
@@ -193,12 +194,9 @@ class _Tools:
     def _custom(self, tool: dict[str, Any], loc: str, default_name: str) -> dict[str, Any]:
         name = optional_text(tool.get("name"), f"{loc}.name") or default_name
         self.custom.append(name)
-        parameters: dict[str, Any] = {
-            "type": "object",
-            "properties": {"input": {"type": "string"}},
-            "required": ["input"],
-            "additionalProperties": True,
-        }
+        if self._onward:
+            return {"type": "function", "function": {**custom_function(name, tool, loc), "strict": False}}
+        parameters = input_schema()
         if tool.get("format") is not None:
             parameters["x-custom-format"] = required_object(tool["format"], f"{loc}.format")
         function: dict[str, Any] = {"name": name}
@@ -276,6 +274,8 @@ def _reasoning(body: dict[str, Any], request: dict[str, Any], context: Context, 
         return
     if onward or takes_reasoning_effort(context.model):
         request["reasoning_effort"] = effort
+        if wanted.get("summary") is not None and not onward:
+            context.drop("reasoning.summary")  # a Chat provider shows its reasoning or does not
     else:
         context.drop("reasoning.effort")
 

@@ -12,6 +12,7 @@ from hermesllm.translate.responses_object import (
     Asked,
     Ids,
     call_item,
+    file_annotations,
     finished,
     message_item,
     output_logprobs,
@@ -21,7 +22,7 @@ from hermesllm.translate.responses_object import (
     thinking_item,
     url_annotations,
 )
-from hermesllm.translate.responses_to_chat_input import signature_of_call
+from hermesllm.translate.responses_to_chat_input import signature_of_item
 from hermesllm.translate.stop_reasons import CHAT_TO_RESPONSES
 from hermesllm.usage import Usage
 
@@ -55,7 +56,9 @@ def _items(choice: dict[str, Any], ids: Ids, asked: Asked, status: str) -> list[
         items.insert(0, summary_item(ids.of("rs", len(items)), thought))
     content = _content(choice, message, text)
     if content:
-        items.append(message_item(ids.of("msg", len(items)), content, status))
+        signature = signature_of_item(message)
+        item = message_item(ids.of("msg", len(items)), content, status)
+        items.append({**item, "extra_content": signature} if signature else item)
     calls = list(objects_in(message.get("tool_calls")))
     if isinstance(message.get("function_call"), dict):
         calls.append({"function": message["function_call"]})
@@ -63,7 +66,7 @@ def _items(choice: dict[str, Any], ids: Ids, asked: Asked, status: str) -> list[
         function = object_or_empty(call.get("function"))
         name, arguments = text_or_empty(function.get("name")), arguments_text(function.get("arguments"))
         item = call_item(ids, len(items), asked, text_or_empty(call.get("id")), name, arguments)
-        extra = signature_of_call(call)
+        extra = signature_of_item(call)
         items.append({**item, "extra_content": extra} if extra else item)
     return items
 
@@ -71,7 +74,7 @@ def _items(choice: dict[str, Any], ids: Ids, asked: Asked, status: str) -> list[
 def _content(choice: dict[str, Any], message: dict[str, Any], text: str) -> list[dict[str, Any]]:
     content: list[dict[str, Any]] = []
     if text:
-        annotations = url_annotations(message.get("annotations"))
+        annotations = url_annotations(message.get("annotations")) + file_annotations(message.get("citations"))
         content.append(text_part(text, annotations, output_logprobs(choice.get("logprobs"))))
     audio = object_or_empty(message.get("audio"))
     if audio:

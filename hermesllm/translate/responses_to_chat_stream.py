@@ -10,8 +10,8 @@ from hermesllm.sse import Event
 from hermesllm.translate.base import Context
 from hermesllm.translate.chat_message import reasoning_of, signed_thinking, split_content
 from hermesllm.translate.event_stream import EventStream
-from hermesllm.translate.responses_object import Asked, output_logprobs, url_annotations
-from hermesllm.translate.responses_to_chat_input import signature_of_call
+from hermesllm.translate.responses_object import Asked, file_annotations, output_logprobs, url_annotations
+from hermesllm.translate.responses_to_chat_input import signature_of_item
 from hermesllm.translate.responses_to_chat_response import arguments_text
 from hermesllm.translate.responses_writer import Call, ResponsesWriter
 from hermesllm.translate.sealed_reasoning import sealed_thinking
@@ -26,6 +26,7 @@ class ResponsesToChatStream(EventStream):
         self._writer = ResponsesWriter(context.model, asked)
         super().__init__(Format.CHAT, context, self._writer)
         self._finish: str | None = None
+        self._tier = ""
         self._calls: dict[Any, Call] = {}
         self._unnamed: dict[Any, dict[str, Any]] = {}  # calls whose name has not come yet
         self._thought = False  # reasoning was written since the last signed block
@@ -65,6 +66,7 @@ class ResponsesToChatStream(EventStream):
         usage = chunk.get("usage") or (choice or {}).get("usage")  # Moonshot puts it into the choice
         if isinstance(usage, dict):
             self.usage = Usage.from_chat(usage)
+        self._tier = text_or_empty(chunk.get("service_tier")) or self._tier
         if choice is not None:
             self._choice(chunk, choice)
         if self._finish is not None and isinstance(usage, dict):
@@ -98,11 +100,14 @@ class ResponsesToChatStream(EventStream):
         refusal = text_or_empty(delta.get("refusal"))
         if refusal:
             self._writer.refusal(refusal)
-        for annotation in url_annotations(delta.get("annotations")):
+        for annotation in url_annotations(delta.get("annotations")) + file_annotations(delta.get("citations")):
             self._writer.annotation(annotation)
         for position, call in enumerate(objects_in(delta.get("tool_calls"))):
             index = call.get("index")
             self._tool_call(call, index if isinstance(index, int) else position)
+        signature = signature_of_item(delta)
+        if signature:
+            self._writer.sign_message(signature)
         if isinstance(delta.get("function_call"), dict):
             self._tool_call({"function": delta["function_call"]}, 0)
 
@@ -129,7 +134,7 @@ class ResponsesToChatStream(EventStream):
             held["id"] = held["id"] or call_id
             held["name"] = held["name"] or text_or_empty(function.get("name"))
             held["arguments"] += part
-            held["signature"] = held["signature"] or signature_of_call(entry)
+            held["signature"] = held["signature"] or signature_of_item(entry)
             if not held["name"]:
                 return
             call, part = self._start_call(key), held["arguments"]
@@ -152,7 +157,8 @@ class ResponsesToChatStream(EventStream):
         for key, held in list(self._unnamed.items()):
             if held["arguments"]:
                 self._writer.arguments(self._start_call(key), held["arguments"])
-        self._writer.finish(CHAT_TO_RESPONSES.get(self._finish or "stop"), self.usage or Usage())
+        incomplete = CHAT_TO_RESPONSES.get(self._finish or "stop")
+        self._writer.finish(incomplete, self.usage or Usage(), self._tier)
 
     def _end(self) -> None:
         if self._finish is not None:

@@ -11,12 +11,12 @@ import orjson
 
 from hermesllm.error_bodies import failed_response_error, responses_error_event
 from hermesllm.errors import ErrorReport, InvalidUpstreamResponse
+from hermesllm.translate.custom_tools import custom_input
 from hermesllm.translate.event_stream import encode
 from hermesllm.translate.responses_object import (
     Asked,
     Ids,
     call_item,
-    custom_input,
     echo_of,
     finished,
     message_item,
@@ -24,6 +24,7 @@ from hermesllm.translate.responses_object import (
     summary_item,
     text_part,
 )
+from hermesllm.translate.service_tiers import tier_for_openai
 from hermesllm.usage import Usage
 
 dumps = orjson.dumps
@@ -147,6 +148,15 @@ class ResponsesWriter:
             )
             self._annotations.append(annotation)
 
+    def sign_message(self, signature: dict[str, Any]) -> None:
+        """Gives the last message a signature of the provider's; one that is done has it in the final response only."""
+        if self._message is not None:
+            self._message["extra_content"] = signature
+            return
+        message = next((item for item in reversed(self._items) if item["type"] == "message"), None)
+        if message is not None:
+            message["extra_content"] = signature
+
     def call(self, call_id: str, name: str, **members: Any) -> Call:
         """Starts a call; `members` are further members of its item."""
         self.start()
@@ -202,12 +212,14 @@ class ResponsesWriter:
         elif self._message is not None:
             self._end_part()
             message, self._message = self._message, None
-            self._done(self._index, message_item(message["id"], self._content, status))
+            signature = {name: message[name] for name in ("extra_content",) if name in message}
+            self._done(self._index, message_item(message["id"], self._content, status) | signature)
             self._content = []
         self.open = ""
 
-    def finish(self, incomplete: str | None, usage: Usage) -> None:
+    def finish(self, incomplete: str | None, usage: Usage, service_tier: str = "") -> None:
         self.start()
+        self.response |= tier_for_openai(service_tier)
         self._end_all("incomplete" if incomplete else "completed")
         self.response = finished(self.response, self._items, usage, incomplete)
         self._lifecycle("response.incomplete" if incomplete else "response.completed")

@@ -7,7 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.cutting import Variant, binary_stream_variants, event_stream_variants, whole
+from tests.conformance.cutting import (
+    Variant,
+    binary_stream_variants,
+    event_stream_variants,
+    split_events,
+    split_frames,
+    whole,
+)
+from tests.conformance.encoding import encoded_variants
 
 CASES = Path(__file__).parent / "cases"
 CLIENTS = ("chat", "anthropic", "responses")
@@ -19,6 +27,7 @@ _CONTENT_TYPES = {
     ".hex": "application/vnd.amazon.eventstream",
     ".txt": "text/html; charset=utf-8",
 }
+_ENCODED_IN_ALL_WAYS = ("stream-text", "tools-stream")  # cases; of the other streams one compressed variant will do
 _REQUIRED = frozenset({"title", "client", "upstream", "provider", "model"})
 
 
@@ -97,11 +106,19 @@ class Case:
         if self.answer is None:
             yield whole(b"")
         elif self.answer.suffix == ".hex":
-            yield from _distinct(binary_stream_variants(bytes.fromhex(self.answer.read_text())))
+            frames = bytes.fromhex(self.answer.read_text())
+            yield from _distinct(binary_stream_variants(frames))
+            yield from self._encoded(split_frames(frames))
         elif self.answer.suffix == ".sse":
             yield from _distinct(event_stream_variants(self.answer.read_bytes()))
+            yield from self._encoded(split_events(self.answer.read_bytes()))
         else:
             yield whole(self.answer.read_bytes())
+
+    def _encoded(self, pieces: list[bytes]) -> Iterator[Variant]:
+        """Compressed streams that the gateway must read; what it passes on untouched is the client's to decode."""
+        if self.client != self.upstream and pieces:
+            yield from encoded_variants(pieces, thorough=self.folder.name in _ENCODED_IN_ALL_WAYS)
 
     def _json(self, name: str) -> Any:
         path = self.folder / name

@@ -115,9 +115,18 @@ CITED = {
     }
 }
 
+CUSTOM_TOOL = {
+    "name": "apply_patch",
+    "description": "Applies a patch",
+    "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: /.+/"}},
+}
+PATCHED = answer(use("tooluse_5", "apply_patch", input='*** Begin Patch\n-"a"\n*** End Patch'), stop="tool_use")
+
 # What the provider answers: of every client the same. name → title, answer or stream, model
 ANSWERS: dict[str, tuple[str, Any, str]] = {
     "plain": ("A plain answer", HELLO, NOVA),
+    "answer-id": ("Bedrock's request id is the answer's id", HELLO, NOVA),
+    "answer-id-stream": ("Bedrock's request id is the stream's id", stream(text(0, "Hello")), NOVA),
     "cache-usage": ("Cached tokens are counted", answer({"text": "Cached."}, usage=CACHED), SONNET),
     "max-tokens": ("The answer is cut at the limit", answer({"text": "Once upon a"}, stop="max_tokens"), LLAMA),
     "context-window": (
@@ -298,6 +307,12 @@ def chat() -> dict[str, tuple[str, str, dict[str, Any], Any]]:
     streamed = stream(call(0, "tooluse_3", "person", '{"name":"Ada"', ',"age":36}'), stop="tool_use")
     return {
         **about_tools("chat"),
+        "custom-tool": (
+            "A custom tool is a function with one string",
+            SONNET,
+            {"tools": [{"type": "custom", "custom": CUSTOM_TOOL}]},
+            PATCHED,
+        ),
         "tool-results": (
             "Results of parallel calls, one of them an error",
             NOVA,
@@ -438,6 +453,7 @@ def anthropic() -> dict[str, tuple[str, str, dict[str, Any], Any]]:
     return {
         **about_tools("anthropic"),
         "coding-agent": ("A coding agent's request", SONNET, coding, CALLS),
+        "beta-header": ("Beta flags of the header that Bedrock knows", SONNET, {}, HELLO),
         "images": (
             "An image and a document that may be cited",
             SONNET,
@@ -577,6 +593,12 @@ def responses() -> dict[str, tuple[str, str, dict[str, Any], Any]]:
     }
 
 
+# Headers of the cases that are about them: the client's and the answer's.
+HEADERS: dict[str, tuple[dict[str, str], dict[str, str]]] = {
+    "beta-header": ({"anthropic-beta": "context-1m-2025-08-07,claude-code-20250219"}, {}),
+    "answer-id": ({}, {"x-amzn-requestid": "4a0dbbb5-4dbb-4f37-8d2b-4f5a8a4b6e1c"}),
+    "answer-id-stream": ({}, {"x-amzn-requestid": "4a0dbbb5-4dbb-4f37-8d2b-4f5a8a4b6e1c"}),
+}
 OWN = {"chat": chat, "anthropic": anthropic, "responses": responses}
 
 
@@ -603,7 +625,12 @@ def write(folder: Path, client: str, title: str, model: str, body: dict[str, Any
         request["stream_options"] = {"include_usage": True}
     folder.mkdir(parents=True)
     _write(folder / "request.json", request)
-    context = Context(PROVIDERS["amazon_bedrock"], model)
+    sent, answered = HEADERS.get(folder.name, ({}, {}))
+    betas = tuple(sent.get("anthropic-beta", "").split(","))
+    context = Context(PROVIDERS["amazon_bedrock"], model, betas=betas, answer_id=answered.get("x-amzn-requestid", ""))
+    meta |= {"client_headers": sent} | ({"upstream_headers": answered} if answered else {})
+    if context.answer_id and client != "responses":
+        meta["ignore"] = [path for path in meta["ignore"] if path not in ("id", "message.id")]
     cell = translator(Format(client), Format.CONVERSE, context)
     try:
         _write(folder / "upstream_request.json", cell.request(json.loads(json.dumps(request))))

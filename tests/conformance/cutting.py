@@ -15,18 +15,36 @@ _INSIDE_CRLF = re.compile(rb"(?<=\r)(?=\n)")
 
 
 class Variant(NamedTuple):
+    """One way to send an answer; `encoding` is its content-encoding, if it has one."""
+
     name: str
     pieces: list[bytes]
+    encoding: str = ""
 
 
 def whole(body: bytes) -> Variant:
     return Variant("whole", [body] if body else [])
 
 
+def split_events(stream: bytes) -> list[bytes]:
+    """Server-sent events one by one. `stream` has LF line ends."""
+    return _split(_EVENT_END, stream)
+
+
+def split_frames(stream: bytes) -> list[bytes]:
+    """The frames of Amazon's event stream: each begins with its length, big-endian, 4 bytes."""
+    frames = []
+    while len(stream) >= 4:
+        length = max(4, struct.unpack(">I", stream[:4])[0])
+        frames.append(stream[:length])
+        stream = stream[length:]
+    return [*frames, stream] if stream else frames
+
+
 def event_stream_variants(stream: bytes) -> Iterator[Variant]:
     """The cuts of server-sent events. `stream` has LF line ends."""
     yield whole(stream)
-    events = _split(_EVENT_END, stream)
+    events = split_events(stream)
     if len(events) > 1:
         yield Variant("per event", events)
     if len(events) > 3:
@@ -45,9 +63,9 @@ def event_stream_variants(stream: bytes) -> Iterator[Variant]:
 
 
 def binary_stream_variants(stream: bytes) -> Iterator[Variant]:
-    """The cuts of Amazon's event stream: frames that begin with their length, big-endian, 4 bytes."""
+    """The cuts of Amazon's event stream."""
     yield whole(stream)
-    frames = _frames(stream)
+    frames = split_frames(stream)
     if len(frames) > 1:
         yield Variant("per frame", frames)
         yield Variant("across frames", _split_at(stream, [at + 2 for at in _ends(frames)[:-1]]))
@@ -59,15 +77,6 @@ def binary_stream_variants(stream: bytes) -> Iterator[Variant]:
 def _small_pieces(stream: bytes) -> Iterator[Variant]:
     for name, size, limit in (("per byte", 1, _BY_ONE), ("7 bytes", 7, _BY_SEVEN)):
         yield Variant(name, _split_at(stream, list(range(size, limit + 1, size))))
-
-
-def _frames(stream: bytes) -> list[bytes]:
-    frames = []
-    while len(stream) >= 4:
-        length = max(4, struct.unpack(">I", stream[:4])[0])
-        frames.append(stream[:length])
-        stream = stream[length:]
-    return [*frames, stream] if stream else frames
 
 
 def _split(pattern: re.Pattern[bytes], stream: bytes) -> list[bytes]:

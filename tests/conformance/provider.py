@@ -80,7 +80,8 @@ async def _send(writer: asyncio.StreamWriter, case: Case, variant: Variant) -> N
     streamed = case.answer is not None and case.answer.suffix in (".sse", ".hex")
     body = b"".join(variant.pieces)
     length = {"transfer-encoding": "chunked"} if streamed else {"content-length": str(len(body))}
-    writer.write(head(start, {**case.answer_headers, **length}))
+    encoding = {"content-encoding": variant.encoding} if variant.encoding else {}
+    writer.write(head(start, {**case.answer_headers, **length, **encoding}))
     if not streamed:
         writer.write(body)
         await writer.drain()

@@ -14,7 +14,7 @@ STREAM = 'event: a\ndata: {"t":"é"}\n\ndata: [DONE]\n\n: bye\n\ndata: x\ndata: 
 @given(st.text(alphabet="aé\n:€ data", max_size=60))
 def test_every_cut_joins_to_the_same_stream(text: str) -> None:
     stream = text.encode()
-    for name, pieces in event_stream_variants(stream):
+    for name, pieces, _ in event_stream_variants(stream):
         joined = b"".join(pieces)
         expected = {
             "CRLF": stream.replace(b"\n", b"\r\n"),
@@ -28,12 +28,12 @@ def test_every_cut_joins_to_the_same_stream(text: str) -> None:
 @given(st.lists(st.binary(max_size=20), max_size=5), st.binary(max_size=5))
 def test_every_cut_of_frames_joins_to_the_same_stream(bodies: list[bytes], rest: bytes) -> None:
     frames = [struct.pack(">I", 4 + len(body)) + body for body in bodies]
-    for _, pieces in binary_stream_variants(b"".join(frames) + rest):
+    for _, pieces, _ in binary_stream_variants(b"".join(frames) + rest):
         assert b"".join(pieces) == b"".join(frames) + rest
 
 
 def test_cuts_are_where_their_names_say() -> None:
-    cuts = dict(event_stream_variants(STREAM.encode()))
+    cuts = {name: pieces for name, pieces, _ in event_stream_variants(STREAM.encode())}
     assert len(cuts["per event"]) == 4
     assert cuts["inside UTF-8"][0].endswith(b"\xc3")
     assert all(piece.endswith(b"\r") for piece in cuts["inside CRLF"][:-1])
@@ -43,5 +43,5 @@ def test_cuts_are_where_their_names_say() -> None:
 
 def test_all_cuts_read_as_the_same_events() -> None:
     expected = [Event("a", {"t": "é"}), Event("", "[DONE]"), Event("", "x\ny")]
-    for name, pieces in event_stream_variants(STREAM.encode()):
+    for name, pieces, _ in event_stream_variants(STREAM.encode()):
         assert parse(b"".join(pieces)) == expected, name

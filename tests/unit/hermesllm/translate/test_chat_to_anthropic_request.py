@@ -511,7 +511,6 @@ def test_json_mode_is_asked_for_in_the_system_prompt() -> None:
             "messages[1].tool_calls[0].function",
         ),
         ({"tools": [FUNCTION], "tool_choice": "invalid"}, "tool_choice"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
         ({"tools": "f"}, "tools"),
         ({"stop": 3}, "stop"),

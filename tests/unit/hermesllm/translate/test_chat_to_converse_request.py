@@ -444,7 +444,6 @@ def test_metadata_tier_and_bedrocks_own_members() -> None:
         ({"reasoning_effort": "enormous"}, "reasoning_effort"),
         ({"response_format": {"type": "yaml"}}, "response_format.type"),
         ({"guardrailConfig": 5}, "guardrailConfig"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
         ({"messages": [{"role": "system", "content": "only"}]}, "messages"),
     ],
 )

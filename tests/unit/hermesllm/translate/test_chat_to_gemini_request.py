@@ -280,11 +280,6 @@ def test_web_search_options_are_googles_search_without_its_details() -> None:
     assert dropped == ["web_search_options.search_context_size"]
 
 
-def test_custom_tools_are_refused() -> None:
-    with pytest.raises(Untranslatable, match=r"tools\[0\]"):
-        translated(tools=[{"type": "custom", "custom": {"name": "c"}}])
-
-
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

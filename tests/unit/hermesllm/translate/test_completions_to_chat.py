@@ -138,3 +138,14 @@ def test_a_plain_answer_can_be_streamed() -> None:
     assert out[0]["choices"][0]["text"] == "hi"
     assert out[1]["usage"] == {"total_tokens": 2}
     assert out[-1] == "[DONE]"
+
+
+@pytest.mark.parametrize("index", [[], {}, "0", None, 1.5])
+def test_a_choice_whose_index_is_no_number_counts_by_its_place(index: Any) -> None:
+    made = cell()
+    made.request({"model": "x", "prompt": "Hi", "stream": True, "echo": True})
+    chunk = {"choices": [{"index": index, "delta": {"content": "!"}, "finish_reason": "stop"}]}
+    out = made.stream().decode(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    assert json.loads(out.removeprefix(b"data: "))["choices"][0] == {
+        "index": 0, "text": "Hi!", "logprobs": None, "finish_reason": "stop",
+    }  # fmt: skip

@@ -10,6 +10,8 @@ from hermesllm.formats import Format
 from hermesllm.providers import PROVIDERS
 from hermesllm.translate import Context, translator
 from tests.unit.hermesllm.translate.recorded_gemini_streams import CITED, ERROR, GROUNDING, answer, call, text, thought
+from tests.unit.hermesllm.translate.recorded_streams import sse
+from tests.unit.hermesllm.translate.test_streams import events
 
 USER = {"role": "user", "content": "Hi"}
 MODEL = "gemini-3-pro-preview"
@@ -111,6 +113,52 @@ def test_a_turn_survives_the_way_through_a_client(name: str, client: Format, str
     if client is Format.CHAT and name.startswith("text, signed"):
         expected = [text("Hello", "dHh0")]  # a Chat message has one signature for all of its text
     assert request["contents"][1] == {"role": "model", "parts": expected}
+
+
+# A Responses message has one signature for all of its text, and no place for an image.
+THROUGH_RESPONSES = {name: parts for name, parts in TURNS.items() if name != "an image"} | {
+    "signed text, call": [text("See.", "dHh0"), call("f", {"a": 1}, "c2ln", "id-1")],
+}
+
+
+@pytest.mark.parametrize("name", THROUGH_RESPONSES)
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_turn_survives_the_way_through_a_responses_client(name: str, streamed: bool) -> None:
+    parts = THROUGH_RESPONSES[name]
+    cell = translator(Format.RESPONSES, Format.GEMINI, Context(PROVIDERS["vertex"], MODEL))
+    cell.request({"input": "Hi"})
+    if streamed:
+        reader = cell.stream()
+        sent = sse(*(answer(part) for part in parts), answer(finish="STOP"))
+        said = events(reader.decode(sent) + reader.flush())[-1]["response"]["output"]
+    else:
+        said = cell.response(answer(*parts, finish="STOP"))["output"]
+    context = Context(PROVIDERS["vertex"], MODEL)
+    request = translator(Format.RESPONSES, Format.GEMINI, context).request({"input": [USER, *said]})
+    assert context.dropped == []
+    expected = [text("Hello", "dHh0")] if name.startswith("text, signed") else parts
+    assert request["contents"][1] == {"role": "model", "parts": expected}
+
+
+def test_a_signed_text_is_signed_in_the_event_that_ends_its_message() -> None:
+    cell = translator(Format.RESPONSES, Format.GEMINI, Context(PROVIDERS["vertex"], MODEL))
+    cell.request({"input": "Hi"})
+    reader = cell.stream()
+    found = events(reader.decode(sse(answer(text("Hello")), answer(text("", "dHh0"), finish="STOP"))) + reader.flush())
+    (item,) = [event["item"] for event in found if event["type"] == "response.output_item.done"]
+    assert item["extra_content"] == {"google": {"thought_signature": "dHh0"}}
+
+
+@pytest.mark.parametrize("signed", ["function_call", "message"])
+def test_geminis_signatures_are_not_sent_to_openai(signed: str) -> None:
+    message = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+    called = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    item = message if signed == "message" else called
+    extra = {"extra_content": {"google": {"thought_signature": "dHh0"}}}
+    context = Context(PROVIDERS["openai"], "gpt-5")
+    request = translator(Format.RESPONSES, Format.RESPONSES, context).request({"input": [USER, {**item, **extra}]})
+    assert request["input"] == [USER, item]
+    assert context.dropped == ["input[1].extra_content"]
 
 
 @pytest.mark.parametrize(

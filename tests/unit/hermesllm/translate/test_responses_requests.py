@@ -92,6 +92,31 @@ RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "r"}
             ],
         ),
         (
+            [
+                {
+                    "type": "local_shell_call",
+                    "call_id": "call_1",
+                    "status": "completed",
+                    "action": {"type": "exec", "command": ["ls"]},
+                },
+                {"type": "local_shell_call_output", "id": "call_1", "output": "r"},
+            ],
+            [
+                {
+                    "role": "assistant",
+                    "content": None,
+                    "tool_calls": [
+                        {
+                            "id": "call_1",
+                            "type": "function",
+                            "function": {"name": "local_shell", "arguments": '{"type":"exec","command":["ls"]}'},
+                        }
+                    ],
+                },
+                RESULT,
+            ],
+        ),
+        (
             [USER, {"type": "function_call", "call_id": "call_1", "name": "f"}, OUTPUT],
             [USER, RESULT],
         ),
@@ -182,8 +207,9 @@ def test_reasoning_of_openai_survives_the_trip_through_a_messages_client() -> No
 @pytest.mark.parametrize("secret", ["thinking.v1:c2ln", "redacted.v1:ZGF0YQ"])
 def test_thinking_of_claude_is_not_sent_to_openai(secret: str) -> None:
     item = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": secret}
-    request, _ = to_openai(Format.RESPONSES, {"input": [USER, item]})
+    request, dropped = to_openai(Format.RESPONSES, {"input": [USER, item]})
     assert request["input"] == [USER]
+    assert dropped == ["input[1]"]
 
 
 def test_signed_thinking_goes_back_to_claude_behind_openrouter() -> None:
