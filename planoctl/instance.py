@@ -45,6 +45,13 @@ class Instance:
             raise InstanceNameError(f"{name!r} is no instance name: use up to 40 of a-z, 0-9 and '-'")
         return cls(name, home / "instances" / name)
 
+    @classmethod
+    def known(cls, environment: Mapping[str, str]) -> "list[Instance]":
+        """Every instance that has a folder on this host, the default one first; whether it runs or not."""
+        home = state_home(environment)
+        names = sorted(folder.name for folder in home.glob("instances/*") if _NAME.fullmatch(folder.name))
+        return [cls.named(name, environment) for name in (DEFAULT_NAME, *names)]
+
     @property
     def is_default(self) -> bool:
         return self.name == DEFAULT_NAME
@@ -86,8 +93,9 @@ class Instance:
 
     def create(self, deployment: Deployment) -> None:
         """Make the folders, readable by their owner only."""
-        private_folder(state_root(self.folder))
-        for folder in (self.folder, self.run_dir, deployment.log_dir, deployment.socket_dir):
+        root = state_root(self.folder)
+        above = (root,) if root == self.folder else (root, self.folder.parent)
+        for folder in (*above, self.folder, self.run_dir, deployment.log_dir, deployment.socket_dir):
             if folder is not None:
                 private_folder(folder)
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 
 def private_folder(path: Path) -> Path:
-    """Create `path` (and what is above it) with mode 0700; a folder that exists is closed to others."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Create `path`, and what is missing above it, with mode 0700; close `path` to others if it is there already."""
+    if not path.parent.exists():
+        private_folder(path.parent)
+    path.mkdir(exist_ok=True, mode=0o700)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
     return path

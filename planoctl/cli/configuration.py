@@ -61,24 +61,27 @@ def demo_configuration(request: StartRequest, instance: Instance, provider_port:
         raise InvalidConfigError(error.findings) from error
 
 
-def _load(file: Path, request: StartRequest, environment: Mapping[str, str]) -> "LoadedConfig":
+def _load(
+    file: Path, request: StartRequest, environment: Mapping[str, str], env_file: Path | None = None
+) -> "LoadedConfig":
     from planoctl.config.pipeline import load_config
 
-    env_file = Path(request.env_file) if request.env_file else None
-    return load_config(file, environment=environment, env_file=env_file)
+    chosen = Path(request.env_file) if request.env_file else env_file
+    return load_config(file, environment=environment, env_file=chosen)
 
 
 def _zero_config(request: StartRequest, instance: Instance) -> Configuration:
     """The default document for the provider keys in the environment, or in a `.env` of the folder."""
     from planoctl.config.zero_config import synthesise
 
-    env_file = Path(request.env_file) if request.env_file else Path(request.folder) / ".env"
-    environment = merged_environment(os.environ, env_file if env_file.is_file() else None)
+    beside = Path(request.folder) / ".env"
+    env_file = Path(request.env_file) if request.env_file else beside if beside.is_file() else None
+    environment = merged_environment(os.environ, env_file)
     document, summary = synthesise(environment, listener_port=request.listener_port)
     private_folder(instance.folder)
     write_private(instance.default_config_path, yaml.safe_dump(document, sort_keys=False))
     return Configuration(
-        _load(instance.default_config_path, request, environment), instance.default_config_path, summary
+        _load(instance.default_config_path, request, environment, env_file), instance.default_config_path, summary
     )
 
 

@@ -33,7 +33,7 @@ COMMANDS = {
     "mock-provider": Entry(
         "planoctl.mock_provider.cli:mock_provider",
         "Try it",
-        "Run a fake LLM provider that speaks the OpenAI and the Anthropic API.",
+        "Run a fake LLM provider that speaks the APIs of OpenAI, Anthropic, Amazon Bedrock and Google.",
     ),
 }
 

@@ -1,6 +1,7 @@
 """`planoctl status`."""
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +32,32 @@ def status(context: click.Context, instance: Instance, as_json: bool) -> None:
     from planoctl.supervise.control import find_running
 
     running = find_running(instance.paths)
-    report = _report(instance, running)
+    report = _report(instance, running) | {"other_instances": _others(instance)}
     if as_json:
         click.echo(json.dumps(report, indent=2))
-    elif running is None:
-        say(f"Plano is not running (instance {instance.name})")
     else:
-        _print(report)
+        if running is None:
+            say(f"Plano is not running (instance {instance.name})")
+        else:
+            _print(report)
+        for other in report["other_instances"]:
+            say(f"{'also':<8} instance {other['instance']} runs: {', '.join(other['urls'])}")
     context.exit(_NOT_RUNNING if running is None else _READY if report["ready"] else _NOT_READY)
+
+
+def _others(instance: Instance) -> list[dict[str, Any]]:
+    """The other instances that run under the same state folder, the demo for one."""
+    from planoctl.supervise.control import find_running
+
+    found = [(other, find_running(other.paths)) for other in Instance.known(os.environ) if other != instance]
+    return [
+        {
+            "instance": other.name,
+            "urls": [listener.url for listener in (running.plan.listeners if running.plan else ())],
+        }
+        for other, running in found
+        if running is not None
+    ]
 
 
 def _report(instance: Instance, running: "Running | None") -> dict[str, Any]:

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal, cast
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_PORT = 65535
@@ -68,10 +68,17 @@ def parse_base_url(text: str) -> BaseUrl:
         raise ValueError("the host is missing")
     host = _check_host(parts.hostname)
     path = "" if parts.path == "/" else parts.path
+    if any(is_dot_segment(unquote(segment)) for segment in path.split("/")):
+        raise ValueError("the path has a segment '.' or '..'")
     ignored = [name for name, given in (("user info", "@" in parts.netloc), ("query", parts.query),
                                         ("fragment", parts.fragment)) if given]  # fmt: skip
     scheme = cast("Scheme", parts.scheme)
     return BaseUrl(scheme, host, port or DEFAULT_PORTS[scheme], path, " and ".join(ignored))
+
+
+def is_dot_segment(segment: str) -> bool:
+    """Whether a segment of a path would climb out of its place: no encoding keeps servers from reading it so."""
+    return segment.strip() in {".", ".."}
 
 
 def parse_address(text: str, default_port: int) -> Address:

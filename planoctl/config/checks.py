@@ -1,19 +1,17 @@
 """Cross-reference checks on the rendered document: what would otherwise fail only once the gateway runs."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from planoctl.config.environment import UnsetVariable, expand
 from planoctl.config.findings import DocumentPath, Report, shorten
+from planoctl.config.header_checks import check_header_names, check_host, is_header_name
 from planoctl.config.listener_checks import check_listeners
 from planoctl.config.model_checks import check_models
 from planoctl.config.service_checks import check_services
 
 Document = dict[str, Any]
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HOST_HEADER = re.compile(r"[A-Za-z0-9._\[\]:-]+")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -28,40 +26,23 @@ def check(migrated: Document, rendered: Document, environment: Mapping[str, str]
 
 
 def _check_headers(document: Document, report: Report) -> None:
-    for index, provider in enumerate(document.get("model_providers", [])):
-        _check_names(provider.get("headers", {}), ("model_providers", index, "headers"), report)
-        _check_host(provider, ("model_providers", index), report)
     for index, target in enumerate(document.get("prompt_targets", [])):
         headers = target.get("endpoint", {}).get("http_headers", {})
-        _check_names(headers, ("prompt_targets", index, "endpoint", "http_headers"), report)
+        check_header_names(headers, ("prompt_targets", index, "endpoint", "http_headers"), report)
     for name, endpoint in document.get("endpoints", {}).items():
-        _check_host(endpoint, ("endpoints", name), report)
+        check_host(endpoint, ("endpoints", name), report)
     cache = document.get("routing", {}).get("session_cache", {})
     for header, path in [
         *_selector_headers(document),
         *((name, ("routing", "session_cache", key)) for key, name in cache.items() if key == "tenant_header"),
     ]:
-        if not _HEADER_NAME.fullmatch(header):
+        if not is_header_name(header):
             report.error("invalid-header", f"'{shorten(header)}' is not a header name", path, "write e.g. x-user-id")
 
 
 def _selector_headers(document: Document) -> Iterator[tuple[str, DocumentPath]]:
     for index, limit in enumerate(document.get("ratelimits", [])):
         yield limit["selector"]["key"], ("ratelimits", index, "selector", "key")
-
-
-def _check_names(headers: Mapping[str, str], path: DocumentPath, report: Report) -> None:
-    for name in headers:
-        if not _HEADER_NAME.fullmatch(name):
-            report.error("invalid-header", f"'{shorten(name)}' is not a header name", (*path, name),
-                         "write e.g. x-tenant-id")  # fmt: skip
-
-
-def _check_host(owner: Document, path: DocumentPath, report: Report) -> None:
-    host = owner.get("http_host")
-    if host is not None and not _HOST_HEADER.fullmatch(host):
-        message = f"'{shorten(host)}' is not a Host header"
-        report.error("invalid-header", message, (*path, "http_host"), "write a host name, e.g. api.example.com")
 
 
 def _check_storage(document: Document, environment: Mapping[str, str], report: Report) -> None:

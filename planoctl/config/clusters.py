@@ -1,6 +1,7 @@
 """Names of upstream clusters: one per provider, address and Host header, and none that something else has."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -52,6 +53,12 @@ def is_signed(provider_id: str, access_key: str | None, passthrough_auth: bool) 
     """Whether Envoy signs the requests of an entry: its provider wants that, and no other credential is configured."""
     provider = PROVIDERS.get(provider_id)
     return bool(provider and provider.signed and not passthrough_auth and not (access_key or "").strip())
+
+
+def aws_region(host: str) -> str | None:
+    """The region in `bedrock-runtime.us-east-1.amazonaws.com`, in its FIPS, dual-stack and VPC endpoint forms too."""
+    match = re.search(r"\bbedrock-runtime(?:-fips)?\.([a-z]{2}(?:-[a-z]+)+-\d+)\.", host.lower())
+    return match[1] if match else None
 
 
 def cluster_names(identities: Iterable[UpstreamIdentity]) -> dict[UpstreamIdentity, str]:

@@ -4,17 +4,16 @@ Substitution works on parsed scalars, so that a value may hold any character, an
 an address may be a variable. Secrets keep their reference; see `resolve_secrets`.
 """
 
-import errno
-import os
+import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
+from dotenv.parser import Binding, parse_stream
 
-from planoctl.config.findings import DocumentPath, Report, config_error, shorten
+from planoctl.config.findings import DocumentPath, Finding, Report, config_error, shorten
 from planoctl.config.schema import Shape, map_scalars
 
 _TOKEN = re.compile(
@@ -31,19 +30,44 @@ class UnsetVariable(LookupError):
     """A reference without a value and without a default."""
 
 
-def merged_environment(environment: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
-    """The process environment over the entries of a `.env` file; raises ConfigError if the file cannot be read."""
-    if env_file is None:
-        return dict(environment)
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """What a `.env` file says, and a warning for each of its lines that says nothing."""
+
+    entries: Mapping[str, str] = field(repr=False)
+    warnings: tuple[Finding, ...] = ()
+
+
+def read_env_file(path: Path) -> EnvFile:
+    """Read a file of NAME=value lines, without interpolation; raises ConfigError if it cannot be read."""
     try:
-        if env_file.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        env_file.stat()  # dotenv takes a missing file for an empty one
-        entries = dotenv_values(env_file, interpolate=False, encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as problem:
         detail = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is not UTF-8 text"
-        raise config_error("unreadable-env-file", f"failed to read {env_file}: {detail}", file=str(env_file)) from None
-    return {name: value for name, value in entries.items() if value is not None} | dict(environment)
+        raise config_error("unreadable-env-file", f"failed to read {path}: {detail}", file=str(path)) from None
+    entries: dict[str, str] = {}
+    warnings: list[Finding] = []
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.key is not None and binding.value is not None:
+            entries[binding.key] = binding.value
+        elif binding.error or binding.key is not None:
+            warnings.append(_ignored_line(binding, path))
+    return EnvFile(entries, tuple(warnings))
+
+
+def _ignored_line(binding: Binding, path: Path) -> Finding:
+    """The warning about a line. It shows nothing of the line, which may be a key without its name."""
+    text = binding.original.string
+    line = binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+    message = "This line is not NAME=value, so it has no effect"
+    remedy = "write NAME=value, with quotes around a value that has spaces or quotes in it; # begins a comment"
+    return Finding("warning", "ignored-env-line", message, remedy, file=str(path), line=line, column=1)
+
+
+def merged_environment(environment: Mapping[str, str], env_file: Path | None) -> dict[str, str]:
+    """The process environment over the entries of a `.env` file; raises ConfigError if the file cannot be read."""
+    entries = {} if env_file is None else read_env_file(env_file).entries
+    return {**entries, **environment}
 
 
 def references(text: str) -> tuple[str, ...]:

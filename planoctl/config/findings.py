@@ -129,6 +129,12 @@ class Report:
                     break
         return path
 
+    def place(self, path: DocumentPath) -> str:
+        """Where a path stands in the user's file, for a message about another place: `a[0] (line 3)`."""
+        written = self.origin(path)
+        line, _ = self._mark(written)
+        return format_path(written) + (f" (line {line})" if line else "")
+
     @property
     def findings(self) -> tuple[Finding, ...]:
         """Everything found, in the order of the file."""

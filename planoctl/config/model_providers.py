@@ -8,9 +8,10 @@ from typing import Any
 
 from hermesllm.formats import Format
 from hermesllm.providers import PROVIDERS, Provider, find_provider
-from planoctl.config.addresses import BaseUrl, parse_base_url
+from planoctl.config.addresses import BaseUrl, is_dot_segment, parse_base_url
 from planoctl.config.clusters import UpstreamIdentity, cluster_names, is_signed
 from planoctl.config.findings import DocumentPath, Report, shorten
+from planoctl.config.provider_checks import check_headers, check_region
 from planoctl.config.wildcard import is_wildcard, wildcard_prefix
 
 Entry = dict[str, Any]
@@ -44,10 +45,10 @@ _BASE_URL_REMEDY = "write http(s)://host[:port][/prefix]"
 class _Seen:
     """What earlier entries have claimed."""
 
-    names: set[str] = field(default_factory=set)
-    models: set[str] = field(default_factory=set)
+    names: dict[str, DocumentPath] = field(default_factory=dict)
+    models: dict[str, DocumentPath] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
-    prefixes: set[str] = field(default_factory=set)
+    prefixes: dict[str, DocumentPath] = field(default_factory=dict)
 
 
 def normalise_providers(entries: list[Entry], environment: Mapping[str, str], report: Report) -> list[Entry]:
@@ -96,6 +97,7 @@ def _normalise(
 ) -> Entry | None:
     model: str = entry["model"]
     wildcard = is_wildcard(model)
+    check_headers(entry, path, report)
     unique = _claim_names(entry, path, seen, report)
     written, slash, model_id = model.partition("/")
     written = written.strip()
@@ -107,6 +109,10 @@ def _normalise(
             (*path, "model"),
             _model_name_remedy(model),
         )
+        return None
+    if is_dot_segment(model_id):
+        report.error("invalid-model-name", f"{shorten(model)} names no model: {model_id.strip()} is a step in a path",
+                     (*path, "model"), f"write {written}/<model_id>")  # fmt: skip
         return None
     if wildcard and entry.get("default"):
         report.error(
@@ -126,7 +132,10 @@ def _normalise(
     result |= {"name": entry.get("name") or model, "model": model_id, "provider_interface": provider.id}
     if provider.id == "chatgpt":
         _wire_chatgpt(result, environment)
-    return _with_address(result, path, report)
+    addressed = _with_address(result, path, report)
+    if addressed and is_signed(provider.id, entry.get("access_key"), entry.get("passthrough_auth", False)):
+        check_region(addressed, path, environment, report)
+    return addressed
 
 
 def _claim_names(entry: Entry, path: DocumentPath, seen: _Seen, report: Report) -> bool:
@@ -138,19 +147,21 @@ def _claim_names(entry: Entry, path: DocumentPath, seen: _Seen, report: Report) 
         if prefix in seen.prefixes:
             message = f"Duplicate model name {shorten(model)}, please provide unique name for each model_provider"
             report.error("duplicate-model-name", message, (*path, "model"),
-                         "keep one of the two wildcards, or give each a name of its own")  # fmt: skip
-        seen.prefixes.add(prefix)
-        seen.names.add(name)
+                         f"remove this wildcard or {report.place(seen.prefixes[prefix])}, or name each")  # fmt: skip
+        seen.prefixes.setdefault(prefix, path)
+        seen.names.setdefault(name, path)
         return True
     unique = model not in seen.models
     if name in seen.names and (entry.get("name") or unique):
         message = f"Duplicate model_provider name {shorten(name)}, please provide unique name for each model_provider"
-        report.error("duplicate-provider-name", message, (*path, "name"), "give each entry a name of its own")
+        report.error("duplicate-provider-name", message, (*path, "name"),
+                     f"rename this entry or {report.place(seen.names[name])}")  # fmt: skip
     if not unique:
         message = f"Duplicate model name {shorten(model)}, please provide unique name for each model_provider"
-        report.error("duplicate-model-name", message, (*path, "model"), "remove one of the two entries")
-    seen.models.add(model)
-    seen.names.add(name)
+        report.error("duplicate-model-name", message, (*path, "model"),
+                     f"remove this entry or {report.place(seen.models[model])}")  # fmt: skip
+    seen.models.setdefault(model, path)
+    seen.names.setdefault(name, path)
     return unique
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from planoctl.config.checks import check
-from planoctl.config.environment import Substitution, merged_environment, resolve_secrets
+from planoctl.config.environment import EnvFile, Substitution, read_env_file, resolve_secrets
 from planoctl.config.findings import ConfigError, Finding, Report, config_error
 from planoctl.config.migrate import CURRENT_VERSION, migrate
 from planoctl.config.normalise import normalise
@@ -63,7 +63,8 @@ def load_config(
     beside = path.parent / ".env"
     chosen = env_file or (beside if _is_file(beside) else None)
     source = parse(read_file(path), str(path))
-    return _load(source, merged_environment(environment, chosen), str(path), strict=strict)
+    extra = read_env_file(chosen) if chosen else EnvFile({})
+    return _load(source, {**extra.entries, **environment}, str(path), strict=strict, warnings=extra.warnings)
 
 
 def load_document(
@@ -101,7 +102,14 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _load(source: Source, environment: Mapping[str, str], file: str | None, *, strict: bool) -> LoadedConfig:
+def _load(
+    source: Source,
+    environment: Mapping[str, str],
+    file: str | None,
+    *,
+    strict: bool,
+    warnings: tuple[Finding, ...] = (),
+) -> LoadedConfig:
     report = source.report(file)
     substitution = Substitution(environment, report)
     document = substitution.apply(source.document) if isinstance(source.document, dict) else source.document
@@ -112,7 +120,9 @@ def _load(source: Source, environment: Mapping[str, str], file: str | None, *, s
         migrated = migrate(usable, report)
         rendered = normalise(migrated, environment, report)
         check(migrated, rendered, environment, report)
-    findings = tuple(replace(finding, severity="error") for finding in report.findings) if strict else report.findings
+    findings = (*warnings, *report.findings)
+    if strict:
+        findings = tuple(replace(finding, severity="error") for finding in findings)
     if any(finding.severity == "error" for finding in findings):
         raise ConfigError(findings)
     return LoadedConfig(rendered, typed(rendered, file=file), findings, _secrets(rendered, substitution, environment))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from hermesllm.models import catalogue_models
 from hermesllm.providers import Provider, find_provider
+from planoctl.config.addresses import is_dot_segment
 from planoctl.config.runtime import ModelProvider, RuntimeConfig
 
 
@@ -79,7 +80,7 @@ class ModelRegistry:
             prefix = prefix.rpartition("/")[0]
             base = self._wildcards.get(prefix)
             model = name[len(prefix) + 1 :]
-            if base is not None and model:
+            if base is not None and model and not is_dot_segment(model):
                 return Candidate(base.entry, base.provider, model)
         return None
 

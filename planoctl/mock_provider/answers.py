@@ -1,4 +1,4 @@
-"""What the mock says: a conversation's last turn in, an answer out. Knows neither API.
+"""What the mock says: a conversation's last turn in, an answer out. Knows no API.
 
 Everything follows from the request alone, so the same request gets the same answer, ids included.
 """
@@ -57,7 +57,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a request asks for, in neither API's words. `digest` identifies the request."""
+    """What a request asks for, in no API's words. `digest` identifies the request."""
 
     digest: str
     model: str
@@ -72,6 +72,7 @@ class Turn:
     forced_tool: str | None = None
     parallel_tools: bool = True
     thinking: bool = False
+    sealed_thinking: bool = False
     schema: object = None
     max_tokens: int | None = None
     stop_sequences: tuple[str, ...] = ()

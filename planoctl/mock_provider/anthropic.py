@@ -6,10 +6,10 @@ https://docs.claude.com/en/api/messages and …/messages-streaming
 import json
 from collections.abc import Iterator
 
-from planoctl.mock_provider import anthropic_requests
+from planoctl.mock_provider import answers, anthropic_requests
 from planoctl.mock_provider.answers import Answer, Stop, Turn, fragments, pieces
 from planoctl.mock_provider.behaviour import split_model
-from planoctl.mock_provider.validation import Json
+from planoctl.mock_provider.validation import Call, InvalidRequestError, Json, signature
 
 REQUEST_ID_HEADER = "request-id"
 _STOP = {Stop.END: "end_turn", Stop.SEQUENCE: "stop_sequence", Stop.LENGTH: "max_tokens", Stop.TOOLS: "tool_use"}
@@ -26,7 +26,6 @@ _ERROR_TYPES = {
 }
 
 read = anthropic_requests.read
-signature = anthropic_requests.signature
 
 
 def body(turn: Turn, answer: Answer) -> Json:
@@ -64,6 +63,13 @@ def error(status: int, message: str, *, param: str | None = None, code: str | No
 def error_event(message: str) -> bytes:
     """The event that ends a stream which fails midway."""
     return _event("error", error={"type": "overloaded_error", "message": message})
+
+
+def count_tokens(request: Json, call: Call) -> Json:
+    """The answer to a request for a token count; raises `InvalidRequestError`."""
+    if "max_tokens" in request:
+        raise InvalidRequestError("max_tokens: Extra inputs are not permitted")
+    return {"input_tokens": answers.answer(read(request | {"max_tokens": 1_000_000}, call)).usage.prompt}
 
 
 def models(names: list[str]) -> Json:

@@ -5,12 +5,19 @@ https://docs.claude.com/en/api/messages
 
 import base64
 import binascii
-import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from planoctl.mock_provider.answers import Tool, ToolMode, Turn
-from planoctl.mock_provider.validation import InvalidRequestError, Json, digest_of, is_integer, is_number
+from planoctl.mock_provider.validation import (
+    Call,
+    InvalidRequestError,
+    Json,
+    digest_of,
+    is_integer,
+    is_number,
+    signature,
+)
 
 _FIELDS = frozenset({
     "cache_control", "container", "context_management", "inference_geo", "max_tokens", "mcp_servers", "messages",
@@ -37,14 +44,10 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _TOOL_MODES = {"auto": ToolMode.AUTO, "any": ToolMode.REQUIRED, "tool": ToolMode.REQUIRED, "none": ToolMode.NONE}
 
 
-def signature(thinking: str) -> str:
-    """The signature that the mock gives to a thinking block, and wants to see again."""
-    return base64.b64encode(hashlib.sha256(f"plano mock thinking:{thinking}".encode()).digest()).decode()
-
-
-def read(request: Json, headers: Mapping[str, str], *, lenient: bool = False) -> Turn:
+def read(request: Json, call: Call) -> Turn:
     """Checks a request and reduces it to its last turn; raises `InvalidRequestError`."""
-    if "anthropic-version" not in headers:
+    lenient = call.lenient
+    if "anthropic-version" not in call.headers:
         raise InvalidRequestError("anthropic-version: header is required")
     if not lenient:
         _refuse_unknown(request, _FIELDS, "")

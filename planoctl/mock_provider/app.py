@@ -3,96 +3,27 @@
 import asyncio
 import collections
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from planoctl.mock_provider import anthropic, behaviour, openai
-from planoctl.mock_provider.answers import Answer, Turn, answer
+from planoctl.mock_provider import behaviour
+from planoctl.mock_provider.apis import CHAT, GEMINI, MESSAGES, Api, Reply, Target, find_target
 from planoctl.mock_provider.behaviour import Behaviour, BehaviourError
-from planoctl.mock_provider.faults import Delivery, Reset
-from planoctl.mock_provider.validation import InvalidRequestError, Json
+from planoctl.mock_provider.faults import Delivery, NoAnswer, Stream, unanswered
+from planoctl.mock_provider.recorder import Recorder, raw_path
+from planoctl.mock_provider.validation import Call, InvalidRequestError, Json
 
 MODELS = ["mock-gpt", "mock-gpt-mini", "mock-claude"]
-_REMEMBERED = 1000
+REQUESTS_PATH = "/__requests"
 _HTML = (
     "<html>\r\n<head><title>{status} Bad Gateway</title></head>\r\n<body>\r\n<center><h1>{status} Bad Gateway</h1>"
     "</center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
-
-
-class _Read(Protocol):
-    def __call__(self, request: Json, headers: Mapping[str, str], /, *, lenient: bool = False) -> Turn: ...
-
-
-class _Error(Protocol):
-    def __call__(self, status: int, message: str, /, *, param: str | None = None, code: str | None = None) -> Json: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Api:
-    """One API that the mock speaks."""
-
-    read: _Read
-    body: Callable[[Turn, Answer], Json]
-    events: Callable[[Turn, Answer], Iterable[bytes]]
-    error: _Error
-    error_event: Callable[[str], bytes]
-    models: Callable[[list[str]], Json]
-    request_id_header: str
-
-
-OPENAI = Api(
-    openai.read,
-    openai.body,
-    openai.events,
-    openai.error,
-    openai.error_event,
-    openai.models,
-    openai.REQUEST_ID_HEADER,
-)
-ANTHROPIC = Api(
-    anthropic.read,
-    anthropic.body,
-    anthropic.events,
-    anthropic.error,
-    anthropic.error_event,
-    anthropic.models,
-    anthropic.REQUEST_ID_HEADER,
-)
-_ENDPOINTS = {"/chat/completions": OPENAI, "/messages": ANTHROPIC}
-
-
-class Recorder:
-    """Keeps what the mock received: the last requests in memory, and all of them in a file if there is one."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self.requests: collections.deque[Json] = collections.deque(maxlen=_REMEMBERED)
-
-    def add(self, request: Request, body: bytes) -> Json:
-        """Records one request; returns its record."""
-        try:
-            content: object = json.loads(body) if body else None
-        except ValueError:
-            content = body.decode("utf-8", "replace")
-        record: Json = {
-            "method": request.method,
-            "path": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-            "headers": {name: ", ".join(request.headers.getlist(name)) for name in request.headers},
-            "body": content,
-        }
-        self.requests.append(record)
-        if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        return record
+_WRONG_KEY = "Incorrect API key provided. The mock wants the key that it was started with."
 
 
 class MockProvider:
@@ -105,45 +36,68 @@ class MockProvider:
 
     async def handle(self, request: Request) -> Response:
         """Answers one request of any method and path."""
+        path = raw_path(request).rstrip("/")
+        if path == REQUESTS_PATH:
+            return self._show_requests(request)
         record = self._recorder.add(request, await request.body())
-        path = request.url.path.rstrip("/")
-        api = next((api for suffix, api in _ENDPOINTS.items() if path.endswith(suffix)), None)
         if path == "/healthz":
             return JSONResponse({"status": "ok"})
+        target = find_target(path)
+        api = target.api if target else _api_of(request)
         if not self._authorised(request):
-            message = "Incorrect API key provided. The mock wants the key that it was started with."
-            return _error(api or _api_of(request), 401, message, code="invalid_api_key")
-        if request.method == "GET" and (path.endswith("/models") or "/models/" in path):
-            return _models(_api_of(request), path)
-        if api is None or request.method != "POST":
-            return _error(api or _api_of(request), 404, f"Invalid URL ({request.method} {request.url.path})")
-        return await self._converse(api, request, record["body"])
+            return _error(api, api.key_status, _WRONG_KEY, code="invalid_api_key")
+        if target is None and request.method == "GET" and (path.endswith("/models") or "/models/" in path):
+            return _models(api, path)
+        if target is None or request.method != "POST":
+            return _error(api, 404, f"Invalid URL ({request.method} {request.url.path})")
+        return await self._converse(target, request, record["body"])
+
+    def _show_requests(self, request: Request) -> Response:
+        """What was received: GET shows the last ones, oldest first (`?last=N`: so many of them), DELETE forgets."""
+        if request.method == "DELETE":
+            self._recorder.requests.clear()
+            return Response(status_code=204)
+        last = request.query_params.get("last", "")
+        shown = list(self._recorder.requests)
+        return JSONResponse(shown[-int(last) :] if last.isdecimal() and int(last) else shown)
 
     def _authorised(self, request: Request) -> bool:
-        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
-        given = {bearer, request.headers.get("x-api-key"), request.headers.get("api-key")}
-        return self._key is None or self._key in given
+        """Whether a request has the key, in any of the places of any API; of AWS, its access key id must be the key."""
+        authorization = request.headers.get("authorization", "")
+        given = {authorization.removeprefix("Bearer "), request.query_params.get("key")}
+        given |= {request.headers.get(name) for name in ("x-api-key", "api-key", "x-goog-api-key")}
+        signed = authorization.startswith(f"AWS4-HMAC-SHA256 Credential={self._key}/")
+        return self._key is None or signed or self._key in given
 
-    async def _converse(self, api: Api, request: Request, body: object) -> Response:
+    async def _converse(self, target: Target, request: Request, body: object) -> Response:
+        api = target.api
         if not isinstance(body, dict):
             return _error(api, 400, "We could not parse the JSON body of your request.")
         try:
-            wanted = behaviour.of_request(request.headers.get(behaviour.HEADER, ""), body.get("model"))
+            header = request.headers.get(behaviour.HEADER, "")
+            wanted = behaviour.of_request(header, target.model or body.get("model"))
         except BehaviourError as fault:
             return _error(api, 400, str(fault), param=behaviour.HEADER)
         wanted = self._due(wanted)
         await asyncio.sleep(wanted.delay)
-        if wanted.reset:
-            return Reset()
+        if unanswered(wanted):
+            return NoAnswer(wanted)
         if wanted.html is not None:
             return Response(_HTML.format(status=wanted.html), wanted.html, media_type="text/html")
         if wanted.status is not None:
             return _error(api, wanted.status, f"The mock was asked for status {wanted.status}.", wanted=wanted)
+        call = Call(
+            headers=request.headers,
+            model=target.model,
+            stream=target.stream,
+            sse=api is not GEMINI or request.query_params.get("alt") == "sse",
+            lenient=wanted.lenient,
+        )
         try:
-            turn = api.read(body, request.headers, lenient=wanted.lenient)
+            reply = api.respond(body, call, wanted)
         except InvalidRequestError as refusal:
             return _error(api, 400, refusal.message, param=refusal.param, code=refusal.code)
-        return _answer(api, turn, wanted)
+        return _delivery(api, reply, wanted)
 
     def _due(self, wanted: Behaviour) -> Behaviour:
         """The behaviour itself, or a good one after the `first` requests that asked for it."""
@@ -156,7 +110,7 @@ class MockProvider:
 def create_app(key: str | None = None, record: Path | None = None) -> Starlette:
     """The mock as an ASGI application; the last requests are in `app.state.requests`.
 
-    `cut` and `reset` need the connection, so run it with `planoctl.mock_provider.server`.
+    Faults of the connection need it, so run it with `planoctl.mock_provider.server`.
     """
     recorder = Recorder(record)
     provider = MockProvider(key, recorder)
@@ -166,18 +120,13 @@ def create_app(key: str | None = None, record: Path | None = None) -> Starlette:
     return app
 
 
-def _answer(api: Api, turn: Turn, wanted: Behaviour) -> Response:
-    said = answer(turn, big=wanted.big, reason=not wanted.noreason)
-    headers = {api.request_id_header: f"req_{turn.digest}"}
-    if wanted.plain or not turn.stream:
-        body = json.dumps(api.body(turn, said), ensure_ascii=False).encode()
-        return Delivery(wanted, headers=headers | {"content-type": "application/json"}, body=body)
-    return Delivery(
-        wanted,
-        headers=headers | {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"},
-        events=api.events(turn, said),
-        error_event=api.error_event("The mock was asked for an error in the stream."),
-    )
+def _delivery(api: Api, reply: Reply, wanted: Behaviour) -> Response:
+    headers = {api.request_id_header: f"req_{reply.digest}", "content-type": reply.media_type}
+    if reply.body is not None:
+        return Delivery(wanted, headers=headers, body=_json(reply.body))
+    message = "The mock was asked for an error in the stream."
+    stream = Stream(reply.events, api.error_event(message), api.garbage, lines=api.lines)
+    return Delivery(wanted, headers=headers | {"cache-control": "no-cache"}, stream=stream)
 
 
 def _error(
@@ -189,18 +138,25 @@ def _error(
     code: str | None = None,
     wanted: Behaviour | None = None,
 ) -> Response:
-    headers = {api.request_id_header: "req_mock", "content-type": "application/json"}
+    headers = {api.request_id_header: "req_mock", "content-type": "application/json"} | api.error_headers(status)
     wanted = wanted or Behaviour()
     retry_after = wanted.retry_after or (1 if status == 429 else None)
     if retry_after is not None:
         headers["retry-after"] = str(retry_after)
-    body = json.dumps(api.error(status, message, param=param, code=code), ensure_ascii=False).encode()
-    return Delivery(wanted, status=status, headers=headers, body=body)
+    return Delivery(
+        wanted, status=status, headers=headers, body=_json(api.error(status, message, param=param, code=code))
+    )
+
+
+def _json(document: Json) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _api_of(request: Request) -> Api:
     """The API whose shapes a request without an endpoint of its own expects."""
-    return ANTHROPIC if "anthropic-version" in request.headers or "x-api-key" in request.headers else OPENAI
+    if "x-goog-api-key" in request.headers:
+        return GEMINI
+    return MESSAGES if "anthropic-version" in request.headers or "x-api-key" in request.headers else CHAT
 
 
 def _models(api: Api, path: str) -> Response:
@@ -209,4 +165,5 @@ def _models(api: Api, path: str) -> Response:
     name = path.rpartition("/models/")[2]
     if name not in MODELS:
         return _error(api, 404, f"The model '{name}' does not exist.", code="model_not_found")
-    return JSONResponse(api.models([name])["data"][0])
+    listed = api.models([name])
+    return JSONResponse((listed.get("data") or listed["models"])[0])

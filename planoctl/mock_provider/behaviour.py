@@ -25,19 +25,24 @@ BEHAVIOURS = {
     "delay": "=SECONDS: wait before the first byte",
     "gap": "=SECONDS: wait between events (between pieces with chunk or dribble)",
     "plain": "answer a request for a stream with one JSON body, as a server that ignores `stream` does",
-    "malformed": "a JSON body that does not parse; a stream with garbage after its first event",
+    "malformed": "a JSON body that does not parse; a stream with garbage (a wrong checksum) after its first event",
     "cut": "=N: close the connection after N events (0 when no N is given), or halfway through a JSON body",
     "cutclean": "=N: end correctly after N events, without finish event; half a JSON body with a fitting length",
     "stall": "=N: send N events, or half a JSON body, then nothing until the client goes away",
     "dribble": "send the body one byte at a time",
     "chunk": "=N: send the body in pieces of N bytes, wherever the events end",
-    "crlf": "end the lines of the stream with CR LF",
-    "comments": "a comment line before each event of the stream",
+    "crlf": "end the lines of an SSE stream with CR LF",
+    "comments": "a comment line before each event of an SSE stream",
     "error-event": "=N: an error event after N events, and nothing after it",
     "noreason": "leave the finish reason out",
     "empty": "a 200 without a body",
     "reset": "reset the connection (RST) instead of an answer",
+    "reset-after": "=N: reset it after the headers and N events (0 when no N is given), or halfway through a body",
+    "close": "close the connection instead of an answer",
+    "hang": "answer nothing until the client goes away",
+    "garbage": "bytes that are no HTTP instead of an answer",
     "big": "=BYTES: a text of this size",
+    "proxied": "headers that proxies in front of a provider add: server, via, alt-svc, x-envoy-*, x-arch-*, x-plano-*",
     "gzip": "compress the body, whatever the client accepts",
     "lenient": "accept unknown fields, as many OpenAI-compatible servers do",
 }
@@ -70,7 +75,12 @@ class Behaviour:
     noreason: bool = False
     empty: bool = False
     reset: bool = False
+    reset_after: int | None = None
+    close: bool = False
+    hang: bool = False
+    garbage: bool = False
     big: int | None = None
+    proxied: bool = False
     gzip: bool = False
     lenient: bool = False
 
@@ -128,6 +138,7 @@ _VALUES: dict[str, Callable[[str], object]] = {
     "cut": _count,
     "cutclean": _count,
     "stall": _count,
+    "reset-after": _count,
     "error-event": _count,
     "chunk": _positive,
     "big": _positive,

@@ -9,11 +9,11 @@ from planoctl.mock_provider.app import create_app
 from planoctl.mock_provider.behaviour import BEHAVIOURS, HEADER
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_HELP = f"""Run a fake LLM provider that speaks the OpenAI and the Anthropic API.
+_HELP = f"""Run a fake LLM provider that speaks the APIs of OpenAI, Anthropic, Amazon Bedrock and Google.
 
 Its answers repeat the user's message. `call <tool>` in the message makes it call that tool, `echo system` makes it
 repeat the system prompt. It misbehaves on request: items joined by `;` in the header {HEADER}, or after `@` in the
-model's name (`mock-gpt@status=429;retry-after=3`).
+model's name (`mock-gpt@status=429;retry-after=3`). GET /__requests shows the last 1000 requests, DELETE forgets them.
 
 \b
 """ + "\n".join(f"{name}{'' if text.startswith('=') else ': '}{text}" for name, text in BEHAVIOURS.items())
@@ -22,7 +22,7 @@ model's name (`mock-gpt@status=429;retry-after=3`).
 @click.command(name="mock-provider", help=_HELP)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=10501, show_default=True, help="Port to listen on; 0 takes a free one.")
-@click.option("--key", help="Credential to require, as a bearer token or as x-api-key.")
+@click.option("--key", help="Credential to require, wherever an API has it; of AWS, the access key id.")
 @click.option("--record", type=_FILE, help="File to append each received request to, as one JSON line.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM); turns TLS on.")
 @click.option("--tls-key", type=_FILE, help="Private key (PEM) of the certificate.")

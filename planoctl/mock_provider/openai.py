@@ -38,7 +38,7 @@ def body(turn: Turn, answer: Answer) -> Json:
     choice = {"message": message, "logprobs": None, "finish_reason": _finish(answer)}
     return _envelope(turn, "chat.completion") | {
         "choices": [{"index": index} | choice for index in range(turn.choices)],
-        "usage": _usage(answer),
+        "usage": usage(answer),
         "service_tier": "default",
     }
 
@@ -53,7 +53,7 @@ def events(turn: Turn, answer: Answer) -> Iterator[bytes]:
             yield _event(envelope | {"choices": [_choice(index, delta, None)]})
         yield _event(envelope | {"choices": [_choice(index, {}, _finish(answer))]})
     if turn.include_usage:
-        yield _event(envelope | {"choices": [], "usage": _usage(answer)})
+        yield _event(envelope | {"choices": [], "usage": usage(answer)})
     yield b"data: [DONE]\n\n"
 
 
@@ -105,15 +105,16 @@ def _finish(answer: Answer) -> str | None:
     return None if answer.stop is None else _FINISH[answer.stop]
 
 
-def _usage(answer: Answer) -> Json:
-    usage = answer.usage
+def usage(answer: Answer) -> Json:
+    """The `usage` object."""
+    counts = answer.usage
     return {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cache_read, "audio_tokens": 0},
+        "prompt_tokens": counts.prompt,
+        "completion_tokens": counts.completion,
+        "total_tokens": counts.prompt + counts.completion,
+        "prompt_tokens_details": {"cached_tokens": counts.cache_read, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning,
+            "reasoning_tokens": counts.reasoning,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,

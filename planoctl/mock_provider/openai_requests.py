@@ -4,11 +4,10 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from planoctl.mock_provider.answers import Tool, ToolMode, Turn
-from planoctl.mock_provider.validation import InvalidRequestError, Json, digest_of, is_integer, is_number
+from planoctl.mock_provider.validation import Call, InvalidRequestError, Json, digest_of, is_integer, is_number
 
 _FIELDS = frozenset({
     "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -37,8 +36,9 @@ _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def read(request: Json, _headers: Mapping[str, str], *, lenient: bool = False) -> Turn:
+def read(request: Json, call: Call) -> Turn:
     """Checks a request and reduces it to its last turn; raises `InvalidRequestError`."""
+    lenient = call.lenient
     if not isinstance(request.get("model"), str) or not request["model"]:
         raise InvalidRequestError("you must provide a model parameter")
     if not lenient:

@@ -1,10 +1,27 @@
-"""The refusal of a request, and the checks that both APIs share."""
+"""What is known of a call besides its body, the refusal of a request, and the checks that the APIs share."""
 
+import base64
 import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call besides its body: its headers, and the model and the wish for a stream where the path says them.
+
+    `sse` is False where such a stream is to be one JSON array. `lenient` accepts unknown fields.
+    """
+
+    headers: Mapping[str, str]
+    model: str = ""
+    stream: bool = False
+    sse: bool = True
+    lenient: bool = False
 
 
 class InvalidRequestError(Exception):
@@ -22,6 +39,11 @@ def digest_of(request: Json) -> str:
     content = {name: value for name, value in request.items() if name not in {"stream", "stream_options"}}
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def signature(thinking: str) -> str:
+    """The signature that the mock gives to a piece of thinking, and wants to see again."""
+    return base64.b64encode(hashlib.sha256(f"plano mock thinking:{thinking}".encode()).digest()).decode()
 
 
 def is_integer(value: object) -> TypeGuard[int]:

@@ -1,10 +1,9 @@
 """Envoy clusters for the providers in use: pure data for the templates."""
 
 import ipaddress
-import re
 from dataclasses import dataclass
 
-from planoctl.config.clusters import is_signed
+from planoctl.config.clusters import aws_region, is_signed
 from planoctl.config.runtime import ModelProvider, RuntimeConfig
 
 
@@ -58,14 +57,8 @@ def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:
         sni=None if _is_ip(name) else name,
         connect_timeout=connect_timeout,
         signed=is_signed(entry.provider_interface, entry.access_key, entry.passthrough_auth),
-        region=_aws_region(authority) or _aws_region(host),
+        region=aws_region(authority) or aws_region(host),
     )
-
-
-def _aws_region(host: str) -> str | None:
-    """The region in `bedrock-runtime.us-east-1.amazonaws.com`, in its FIPS, dual-stack and VPC endpoint forms too."""
-    match = re.search(r"\bbedrock-runtime(?:-fips)?\.([a-z]{2}(?:-[a-z]+)+-\d+)\.", host.lower())
-    return match[1] if match else None
 
 
 def _is_ip(host: str) -> bool:

@@ -20,6 +20,7 @@ BOOTSTRAP, LISTENERS, CLUSTERS, STATIC = "envoy.yaml", "lds.yaml", "cds.yaml", "
 
 _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _MESSAGE_TIMEOUT = "10s"
+_BUFFER_LIMIT = 1024 * 1024  # bytes a connection or stream may hold for a reader that is too slow
 
 # Internal headers that no client may bring in (hints a client may send are read and removed by the sidecar).
 _EDGE_HEADERS = (
@@ -93,7 +94,8 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "listeners": [_listener(listener) for listener in config.listeners],
         "clusters": provider_clusters(config),
         "ca_path": config.overrides.upstream_tls_ca_path or _ca_bundle(),
-        "buffer_limit": config.overrides.buffer_limit_bytes,
+        "body_limit": config.overrides.buffer_limit_bytes,
+        "buffer_limit": _BUFFER_LIMIT,
         "message_timeout": _MESSAGE_TIMEOUT,
         "unlimited_breakers": json.dumps(
             {"thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 1_000_000)]}

@@ -13,6 +13,7 @@ from pathlib import Path
 from planoctl.config.deployment import Deployment
 from planoctl.port_check import process_tree
 from planoctl.supervise.identity import ProcessIdentity, read_identity
+from planoctl.supervise.inheritance import inherited
 from planoctl.supervise.log import open_log
 from planoctl.supervise.plan import Plan, PlanError, read_plan
 from planoctl.supervise.state import Failure, State, read_state
@@ -68,6 +69,7 @@ def start_detached(paths: Deployment) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
             cwd=paths.run_dir,
+            env=inherited(os.environ),
             umask=0o077,
         )
 

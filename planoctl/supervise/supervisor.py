@@ -10,6 +10,7 @@ from pathlib import Path
 
 from planoctl.supervise.child import ChildError, ChildProcess
 from planoctl.supervise.identity import ProcessIdentity, read_identity, write_identity
+from planoctl.supervise.inheritance import inherited
 from planoctl.supervise.plan import Plan
 from planoctl.supervise.probe import Prober
 from planoctl.supervise.rotation import rotate_folder
@@ -32,8 +33,7 @@ class Supervisor:
         self._prober = Prober()
         self._state = State(supervisor=os.getpid())
         self.started = asyncio.Event()
-        environment = {name: value for name, value in os.environ.items() if name not in plan.hidden_environment}
-        environment["PYTHONUNBUFFERED"] = "1"
+        environment = inherited(os.environ, plan.hidden_environment) | {"PYTHONUNBUFFERED": "1"}
         self._children = [
             ChildProcess(
                 spec,

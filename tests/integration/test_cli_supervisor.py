@@ -235,6 +235,17 @@ def test_children_do_not_inherit_the_hidden_variables(instance: Instance, monkey
     assert "PLANO_TEST_KEY=None" in (instance.paths.log_dir / "curious.log").read_text()
 
 
+def test_children_inherit_only_what_programs_need(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNRELATED_TOKEN", "t-1")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    for name in ("UNRELATED_TOKEN", "AWS_REGION"):
+        instance.start(instance.child(name.lower(), "--show-environment", name, port=free_port()))
+        instance.stop()
+    logs = [(instance.paths.log_dir / f"{name}.log").read_text() for name in ("unrelated_token", "aws_region")]
+    assert "UNRELATED_TOKEN=None" in logs[0]
+    assert "AWS_REGION=eu-west-1" in logs[1]
+
+
 def test_files_of_the_supervisor_are_for_the_owner_only(instance: Instance) -> None:
     instance.start(instance.child("child", port=free_port()))
     files = [path for path in instance.paths.run_dir.rglob("*") if path.is_file() and path != instance.journal]

@@ -424,6 +424,9 @@ def test_instances_run_side_by_side(cli: Cli) -> None:
     shown = cli.start("up", "--instance", "green", "--listener-port", str(green))
     assert "planoctl down --instance green" in shown
     assert (healthz(blue), healthz(green)) == (200, 200)
+    running = [{"instance": "green", "urls": [f"http://127.0.0.1:{green}"]}]
+    assert cli.status("--instance", "blue")["other_instances"] == running
+    assert f"also     instance blue runs: http://127.0.0.1:{blue}" in cli("status").stdout
     cli.start("down", "--instance", "blue")
     assert (healthz(blue), healthz(green)) == (None, 200)
     assert cli.status("--instance", "green")["ready"]

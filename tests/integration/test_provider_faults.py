@@ -250,3 +250,16 @@ def test_a_stream_longer_than_the_timeout_lives_as_long_as_bytes_flow(
     response = ask(impatient, path, model, "gap=0.4", stream=True, messages=question)
     assert texts(response, path).endswith("seven")
     assert time.monotonic() - started > 2
+
+
+@PAIRS
+@STREAMED
+@pytest.mark.parametrize("status", ["", ";status=503"])
+def test_headers_of_proxies_before_the_provider_do_not_reach_the_client(
+    gateway: Gateway, path: str, provider: str, model: str, stream: bool, status: str
+) -> None:
+    headers = ask(gateway, path, model, f"proxied{status}", stream=stream).headers
+    assert not [name for name in headers if name.startswith(("x-envoy-", "x-arch-"))]
+    assert not {"via", "alt-svc", "x-plano-gateway-error"} & set(headers)
+    assert headers["server"] == "plano"
+    assert (headers["x-plano-model"], headers["x-plano-provider"]) == (f"{provider}/{model}", provider)

@@ -36,13 +36,21 @@ def test_a_name_that_could_leave_its_folder_is_refused(name: str) -> None:
         Instance.named(name, {})
 
 
+def test_every_instance_with_a_folder_is_known(tmp_path: Path) -> None:
+    environment = {"PLANO_HOME": str(tmp_path)}
+    assert [instance.name for instance in Instance.known(environment)] == ["default"]
+    for name in ("green", "blue", "No Name"):
+        (tmp_path / "instances" / name).mkdir(parents=True)
+    assert [instance.name for instance in Instance.known(environment)] == ["default", "blue", "green"]
+
+
 def test_folders_are_closed_to_others_even_if_they_existed_open(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    home.mkdir(mode=0o755)
+    (home / "instances").mkdir(mode=0o755, parents=True)
     instance = Instance.named("blue", {"PLANO_HOME": str(home)})
     instance.create(deployment(instance))
-    folders = [home, instance.folder, instance.run_dir, instance.paths.log_dir]
-    assert [oct(path.stat().st_mode & 0o777) for path in folders] == ["0o700"] * 4
+    folders = [home, home / "instances", instance.folder, instance.run_dir, instance.paths.log_dir]
+    assert [oct(path.stat().st_mode & 0o777) for path in folders] == ["0o700"] * 5
 
 
 def test_sockets_are_in_the_run_folder_while_their_paths_are_short() -> None:

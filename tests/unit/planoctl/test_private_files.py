@@ -24,5 +24,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_a_folder_is_made_private_with_its_parents(tmp_path: Path) -> None:
-    folder = private_folder(tmp_path / "a" / "b")
-    assert oct(folder.stat().st_mode & 0o777) == "0o700"
+    folder = private_folder(tmp_path / "a" / "b" / "c")
+    made = [folder, folder.parent, folder.parent.parent]
+    assert [oct(path.stat().st_mode & 0o777) for path in made] == ["0o700"] * 3

@@ -192,7 +192,12 @@ def test_status_of_nothing(run: Run) -> None:
     assert (done.exit_code, done.output) == (3, "Plano is not running (instance default)\n")
     report = run("status", "--json", "--instance", "blue")
     assert report.exit_code == 3
-    assert json.loads(report.output) == {"instance": "blue", "running": False, "ready": False}
+    assert json.loads(report.output) == {
+        "instance": "blue",
+        "running": False,
+        "ready": False,
+        "other_instances": [],
+    }
 
 
 def test_down_of_nothing_is_no_error_and_leaves_no_folder(run: Run, tmp_path: Path) -> None:

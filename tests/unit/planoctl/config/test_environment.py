@@ -206,3 +206,20 @@ def test_an_env_file_that_is_missing_or_no_text_is_refused(tmp_path: Path) -> No
     config.write_text(_HEAD)
     with pytest.raises(ConfigError, match="failed to read"):
         load_config(config, environment={}, env_file=tmp_path)
+
+
+def test_a_line_of_an_env_file_that_says_nothing_is_warned_about_and_not_shown(load, tmp_path: Path) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("# keys\nA=1\n\nsk-secret-1 sk-secret-2\nexport B=2\nsk-secret-3\n\n  D='unclosed\nE=\n")
+    text = _HEAD + "model_providers: [{model: openai/a, access_key: $A, headers: {x-b: $B, x-e: '${E:-e}'}}]"
+    loaded = load(text, environment={})
+    assert [(each.code, each.severity, each.file, each.line) for each in loaded.warnings] == [
+        ("ignored-env-line", "warning", str(env_file), line) for line in (4, 6, 8)
+    ]
+    assert not any("secret" in str(each) for each in loaded.warnings)
+    assert loaded.secrets == {"A": "1", "B": "2", "E": ""}
+
+
+def test_a_line_of_an_env_file_that_says_nothing_is_an_error_when_strict(faults, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("nonsense\n")
+    assert [(fault.severity, fault.code) for fault in faults(_HEAD, strict=True)] == [("error", "ignored-env-line")]

@@ -3,7 +3,7 @@
 import anthropic
 import pytest
 
-from planoctl.mock_provider.anthropic import signature
+from planoctl.mock_provider.validation import signature
 
 WEATHER = {
     "name": "get_weather",

@@ -160,9 +160,12 @@ def test_a_config_without_providers_still_renders() -> None:
     assert rendered()["cds.yaml"] == {"resources": []}
 
 
-def test_buffers_follow_the_body_limit() -> None:
+def test_a_route_takes_whole_bodies_and_a_connection_holds_little_for_a_slow_reader() -> None:
     (listener,) = rendered(overrides=Overrides(max_request_bytes=4 * 1024 * 1024))["lds.yaml"]["resources"]
-    assert listener["per_connection_buffer_limit_bytes"] == 6 * 1024 * 1024  # a quarter more, and a spare MiB
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    route = manager["route_config"]["virtual_hosts"][0]["routes"][-1]
+    assert route["request_body_buffer_limit"] == 6 * 1024 * 1024  # a quarter more, and a spare MiB
+    assert listener["per_connection_buffer_limit_bytes"] == 1024 * 1024
 
 
 def test_files_are_private_and_replaced_whole(tmp_path: Path) -> None:
