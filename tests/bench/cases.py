@@ -49,7 +49,10 @@ _UNARY_RATIO = Target("ratio", 1 / 8)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of traffic: the client's API (`chat` or `messages`), the upstream's (`openai` or `anthropic`)."""
+    """One kind of traffic: the client's API (`chat` or `messages`), the upstream's (`openai`, `anthropic`, `bedrock`).
+
+    The bare Envoy is sent the same requests, so its upstream answers them in the client's own API.
+    """
 
     name: str
     client: str
@@ -113,6 +116,14 @@ CASES = (
         stream=True,
         connections=STREAMS,
         targets=(Target("events_per_s", 25_000),),
+    ),
+    Case(
+        f"{STREAMS} streams, chat → bedrock",
+        "chat",
+        "bedrock",
+        stream=True,
+        connections=STREAMS,
+        targets=(Target("events_per_s", 20_000),),
     ),
     Case(
         "one at a time, chat → openai",

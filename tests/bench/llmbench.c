@@ -2,7 +2,8 @@
  *
  *   llmbench serve [-p PORT] [-e EVENTS] [-g GAP_US]
  *       Answers POST .../chat/completions (OpenAI) and POST .../messages (Anthropic): one JSON body, or, when the
- *       request says "stream": true, EVENTS text events GAP_US microseconds apart. Prints its port; 0 takes a free one.
+ *       request says "stream": true, EVENTS text events GAP_US microseconds apart. POST .../converse-stream (Bedrock)
+ *       gets these events in AWS's binary frames. Prints its port; 0 takes a free one.
  *   llmbench load -a HOST:PORT -u PATH -b BODYFILE [-c CONNECTIONS] [-d SECONDS] [-w WARMUP] [-r RATE] [-s]
  *                 [-x SUBSTRING] [-H 'name: value']...
  *       Closed loop: each connection sends its next request as soon as the last one is answered. With -r, open loop:
@@ -228,7 +229,7 @@ static struct {
     int64_t gap_ns;
     int timer_fd;
     Peer *first_due, *last_due; /* the gap is one for all, so this queue is in order of time */
-    Script unary[2], stream[2], not_found;
+    Script unary[2], stream[2], converse_stream, not_found;
 } server;
 
 static const char *ANSWER_TEXT =
@@ -250,12 +251,12 @@ static Script unary_script(const char *status, const Buffer *json) {
     return script;
 }
 
-static void start_stream(Script *script, int events) {
+static void start_stream(Script *script, int events, const char *content_type) {
     script->count = events + 2;
     script->segments = calloc((size_t)script->count, sizeof(Buffer));
     appendf(&script->segments[0],
-            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
-            "transfer-encoding: chunked\r\n\r\n");
+            "HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncache-control: no-cache\r\ntransfer-encoding: chunked\r\n\r\n",
+            content_type);
 }
 
 static void add_event(Script *script, int segment, const char *name, const char *json) {
@@ -278,7 +279,7 @@ static void build_openai(int events) {
     Script *stream = &server.stream[0];
     const char *chunk = "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
                         "\"model\":\"bench\",\"choices\":[";
-    start_stream(stream, events);
+    start_stream(stream, events, "text/event-stream");
     for (int event = -1; event <= events; event++) {
         json.length = 0;
         appendf(&json, "%s{\"index\":0,\"delta\":{", chunk);
@@ -305,7 +306,7 @@ static void build_anthropic(int events) {
             message, ANSWER_TEXT);
     server.unary[1] = unary_script("200 OK", &json);
     Script *stream = &server.stream[1];
-    start_stream(stream, events);
+    start_stream(stream, events, "text/event-stream");
     json.length = 0;
     appendf(&json,
             "{\"type\":\"message_start\",\"message\":{%s,\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
@@ -334,6 +335,67 @@ static void build_anthropic(int events) {
     free(json.data);
 }
 
+/* The CRC-32 of Ethernet and zlib. Bit by bit: frames are made once, at the start. */
+static uint32_t crc32_of(const char *data, size_t length) {
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < length; i++) {
+        crc ^= (unsigned char)data[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}
+
+static void append_u32(Buffer *out, uint32_t value) {
+    value = htonl(value);
+    append(out, (const char *)&value, sizeof value);
+}
+
+static void append_text_header(Buffer *out, const char *name, const char *value) {
+    const char type_and_length[] = {7, 0, (char)strlen(value)};
+    appendf(out, "%c%s", (int)strlen(name), name);
+    append(out, type_and_length, sizeof type_and_length);
+    append(out, value, strlen(value));
+}
+
+/* One frame of an AWS event stream: lengths and their CRC, headers, payload, CRC of all that. */
+static void add_frame(Script *script, int segment, const char *event_type, const char *json) {
+    Buffer headers = {0}, frame = {0};
+    append_text_header(&headers, ":event-type", event_type);
+    append_text_header(&headers, ":content-type", "application/json");
+    append_text_header(&headers, ":message-type", "event");
+    append_u32(&frame, (uint32_t)(headers.length + strlen(json) + 16));
+    append_u32(&frame, (uint32_t)headers.length);
+    append_u32(&frame, crc32_of(frame.data, frame.length));
+    append(&frame, headers.data, headers.length);
+    append(&frame, json, strlen(json));
+    append_u32(&frame, crc32_of(frame.data, frame.length));
+    appendf_chunk(&script->segments[segment], &frame);
+    free(headers.data);
+    free(frame.data);
+}
+
+static void build_converse(int events) {
+    Script *stream = &server.converse_stream;
+    start_stream(stream, events, "application/vnd.amazon.eventstream");
+    add_frame(stream, 0, "messageStart", "{\"role\":\"assistant\",\"p\":\"abcdefghij\"}");
+    Buffer json = {0};
+    for (int event = 0; event < events; event++) {
+        json.length = 0;
+        appendf(&json, "{\"contentBlockIndex\":0,\"delta\":{\"text\":\" word%d\"},\"p\":\"abcdefghijklmnop\"}", event);
+        add_frame(stream, event + 1, "contentBlockDelta", json.data);
+    }
+    json.length = 0;
+    appendf(&json,
+            "{\"metrics\":{\"latencyMs\":900},"
+            "\"usage\":{\"inputTokens\":40,\"outputTokens\":%d,\"totalTokens\":%d}}",
+            events, events + 40);
+    add_frame(stream, events + 1, "contentBlockStop", "{\"contentBlockIndex\":0,\"p\":\"abcdefghij\"}");
+    add_frame(stream, events + 1, "messageStop", "{\"stopReason\":\"end_turn\",\"p\":\"abcdefghij\"}");
+    add_frame(stream, events + 1, "metadata", json.data);
+    append(&stream->segments[events + 1], "0\r\n\r\n", 5);
+    free(json.data);
+}
+
 static void close_peer(Peer *peer) {
     if (!peer->dead) close(peer->fd);
     peer->dead = true;
@@ -358,6 +420,7 @@ static bool asks_for_stream(const char *body, size_t length) {
 static const Script *choose_script(const Peer *peer, const char *body, size_t length) {
     const char *line_end = memchr(peer->in.data, '\n', peer->head);
     size_t line = (size_t)(line_end - peer->in.data);
+    if (memmem(peer->in.data, line, "/converse-stream", 16)) return &server.converse_stream;
     bool messages = memmem(peer->in.data, line, "/messages", 9) != NULL;
     if (!messages && !memmem(peer->in.data, line, "/chat/completions", 17)) return &server.not_found;
     return asks_for_stream(body, length) ? &server.stream[messages] : &server.unary[messages];
@@ -488,6 +551,7 @@ static int serve(int argc, char **argv) {
     }
     build_openai(count);
     build_anthropic(count);
+    build_converse(count);
     Buffer json = {0};
     append(&json, "{\"error\":{\"message\":\"no such path\"}}", 36);
     server.not_found = unary_script("404 Not Found", &json);

@@ -68,7 +68,7 @@ def result_table(results: Sequence[Result], subject: str) -> str:
     """Throughput and latency of each case beside the bare Envoy's. `others`: cores that other programs used."""
     rows = [_result_row(result) for result in results]
     heads = ["case", subject, "bare Envoy", "ratio", "p50 ms", "p99 ms", "bare p50", "added p50"]
-    return _table([*heads, "TTFT p50", "errors", "others", "target"], rows)
+    return table([*heads, "TTFT p50", "errors", "others", "target"], rows)
 
 
 def cost_table(results: Sequence[Result]) -> str:
@@ -83,13 +83,13 @@ def cost_table(results: Sequence[Result]) -> str:
         costs = [_cost(result.figures.get(group), rate) for group in groups]
         rows.append([result.case.name, "event" if result.case.stream else "request", *costs, _cost(bare, bare_rate)])
     heads = [group.removesuffix("_cores") for group in groups]
-    return _table(["case", "µs of CPU per", *heads, "bare Envoy"], rows)
+    return table(["case", "µs of CPU per", *heads, "bare Envoy"], rows)
 
 
 def memory_table(before: Mapping[str, list[float]], after: Mapping[str, list[float]]) -> str:
     """Resident memory of each process in MB."""
     rows = [[name, _list(before[name]), _list(after[name])] for name in before]
-    return _table(["resident MB", "before", "after"], rows)
+    return table(["resident MB", "before", "after"], rows)
 
 
 def resident_mb(processes: Mapping[str, Sequence[psutil.Process]]) -> dict[str, list[float]]:
@@ -101,7 +101,7 @@ def soak_table(samples: Sequence[tuple[float, Mapping[str, list[float]]]]) -> st
     """Resident memory over time; one row per sample (seconds since the start)."""
     names = list(samples[0][1])
     rows = [[f"{seconds / 60:.1f}", *(_list(memory[name]) for name in names)] for seconds, memory in samples]
-    return _table(["minute", *(f"{name} MB" for name in names)], rows)
+    return table(["minute", *(f"{name} MB" for name in names)], rows)
 
 
 def machine_facts() -> dict[str, str]:
@@ -120,7 +120,7 @@ def machine_facts() -> dict[str, str]:
 
 
 def facts_table(facts: Mapping[str, str]) -> str:
-    return _table(["machine", ""], [[name, value] for name, value in facts.items()])
+    return table(["machine", ""], [[name, value] for name, value in facts.items()])
 
 
 def _result_row(result: Result) -> list[str]:
@@ -158,7 +158,7 @@ def _list(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.1f}" for value in values)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in [heads, *rows]) for column in range(len(heads))]
     lines = [heads, ["-" * width for width in widths], *rows]
     return "\n".join(

@@ -17,10 +17,11 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.bench import report
+from tests.bench import report, translate
 from tests.bench.cases import CASES, Case, Client
 from tests.bench.servers import (
     ANTHROPIC_MODEL,
+    BEDROCK_MODEL,
     OPENAI_MODEL,
     Target,
     build_program,
@@ -31,7 +32,8 @@ from tests.bench.servers import (
 
 BARE_MODEL = "bench"
 _CORES = os.cpu_count() or 1
-_SOAK_CASES = ((CASES[0], 8), (CASES[1], 8), (CASES[2], 8), (CASES[3], 40), (CASES[4], 20), (CASES[5], 20))
+_SOAK_CONNECTIONS = (8, 8, 8, 40, 20, 20, 20)
+_SOAK_CASES = tuple(zip(CASES, _SOAK_CONNECTIONS, strict=False))
 
 
 @click.command()
@@ -48,6 +50,7 @@ _SOAK_CASES = ((CASES[0], 8), (CASES[1], 8), (CASES[2], 8), (CASES[3], 40), (CAS
 @click.option("--upstream-port", default=0, help="Port of the fake upstream, for a gateway that is aimed at it.")
 @click.option("--openai-model", default=OPENAI_MODEL, show_default=True, help="Model with an OpenAI upstream.")
 @click.option("--anthropic-model", default=ANTHROPIC_MODEL, show_default=True, help="Model with an Anthropic upstream.")
+@click.option("--bedrock-model", default=BEDROCK_MODEL, show_default=True, help="Model with a Bedrock upstream.")
 @click.option("--key", default="bench", help="Credential that the client sends.")
 @click.option("--bare-only", is_flag=True, help="Only the bare Envoy: what this machine can do.")
 @click.option("--soak", type=float, metavar="MINUTES", help="Mixed load for this long; prints memory over time.")
@@ -67,6 +70,7 @@ def main(
     upstream_port: int,
     openai_model: str,
     anthropic_model: str,
+    bedrock_model: str,
     key: str,
     bare_only: bool,
     soak: float | None,
@@ -75,12 +79,22 @@ def main(
 ) -> None:
     """Measure the gateway and, beside it, the same traffic through a bare Envoy."""
     cases = [case for case in CASES if only is None or only in case.name]
-    if not cases:
-        raise click.UsageError(f"no case contains {only!r}; there are: {', '.join(case.name for case in CASES)}")
+    translates = url is None and not bare_only and soak is None  # then it is this code that is measured
+    pairs = [pair for pair in translate.PAIRS if translates and (only is None or only in pair.name)]
+    if not cases and not pairs:
+        names = ", ".join([*(case.name for case in CASES), *(pair.name for pair in translate.PAIRS)])
+        raise click.UsageError(f"no case contains {only!r}; there are: {names}")
     rounds, seconds, warmup = (1, 1.0, 0.5) if quick else (rounds, seconds, 1.0)
-    models = {"openai": openai_model, "anthropic": anthropic_model}
+    models = {"openai": openai_model, "anthropic": anthropic_model, "bedrock": bedrock_model}
     facts = report.machine_facts()
     click.echo(report.facts_table(facts) + "\n")
+    translation = translate.measure_all(pairs)
+    if translation:
+        click.echo(translate.figures_table(translation))
+    if not cases:
+        _write(json_file, {"machine": facts, "translation": translate.as_json(translation)})
+        _exit([], translation, check=check)
+        return
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plano-bench-")))
         client = Client(build_program(), folder, seconds, warmup, key, rate)
@@ -106,11 +120,15 @@ def main(
     if gateway.processes:
         click.echo(report.cost_table(results) + "\n")
         click.echo(report.memory_table(before, after))
-    if json_file is not None:
-        document = {"machine": facts, "memory": {"before": before, "after": after}}
-        document["cases"] = [result.as_json() for result in results]
-        json_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    _exit(results, check=check)
+    document = {"machine": facts, "memory": {"before": before, "after": after}}
+    document["cases"] = [result.as_json() for result in results]
+    _write(json_file, document | {"translation": translate.as_json(translation)})
+    _exit(results, translation, check=check)
+
+
+def _write(path: Path | None, document: dict[str, object]) -> None:
+    if path is not None:
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def _measure(
@@ -154,9 +172,10 @@ def _soak(client: Client, gateway: Target, models: dict[str, str], minutes: floa
         click.echo("\n" + report.soak_table(samples))
 
 
-def _exit(results: list[report.Result], *, check: bool) -> None:
+def _exit(results: list[report.Result], translation: list[translate.Figures], *, check: bool) -> None:
     failed = [result.case.name for result in results if result.errors]
     missed = [f"{result.case.name}: {goal}" for result in results for goal in result.missed]
+    missed += [f"{each.pair}: {goal}" for each in translation for goal in each.missed]
     if failed:
         raise click.ClickException(f"there were errors in: {', '.join(failed)}")
     if check and missed:

@@ -25,6 +25,7 @@ SOURCE = FOLDER / "llmbench.c"
 PROGRAM = FOLDER / "llmbench"
 OPENAI_MODEL = "bench-gpt"
 ANTHROPIC_MODEL = "bench-claude"
+BEDROCK_MODEL = "anthropic.claude-bench"
 _INSTANCE = "bench"
 _START_SECONDS = 30.0
 _UNLIMITED = 1_000_000
@@ -59,7 +60,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def start_upstream(program: Path, *, port: int, events: int, gap_us: int) -> Iterator[Target]:
-    """The fake provider for both APIs; port 0 takes a free one."""
+    """The fake provider for all the APIs; port 0 takes a free one."""
     command = [str(program), "serve", "-p", str(port), "-e", str(events), "-g", str(gap_us)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with _ending(process):
@@ -86,7 +87,7 @@ def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> I
 
 @contextlib.contextmanager
 def start_gateway(folder: Path, upstream_port: int, *, workers: int, concurrency: int) -> Iterator[Target]:
-    """The whole gateway as a user starts it, with two models on the fake upstream, its state in `folder`."""
+    """The whole gateway as a user starts it, with a model of each kind on the fake upstream, its state in `folder`."""
     port = free_port()
     config = folder / "bench.yaml"
     config.write_text(yaml.safe_dump(_gateway_document(port, upstream_port)))
@@ -107,6 +108,7 @@ def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
         "model_providers": [
             {"model": f"openai/{OPENAI_MODEL}", "default": True, **entry},
             {"model": f"anthropic/{ANTHROPIC_MODEL}", **entry},
+            {"model": f"amazon_bedrock/{BEDROCK_MODEL}", **entry},
         ],
     }
 
