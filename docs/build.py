@@ -1,7 +1,7 @@
 """Writes what the documentation repeats of the program: `python docs/build.py` (or `--check`, which only compares).
 
-docs/commands.md comes from the commands' own help, the tables of docs/configuration.md and docs/translation.md from the
-JSON Schema and the provider catalogue.
+docs/commands.md comes from the commands' own help, the tables of docs/configuration.md from the JSON Schema and the
+provider catalogue, those of docs/translation.md from the translators themselves.
 """
 
 import sys
@@ -15,7 +15,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from hermesllm.providers import PROVIDERS  # noqa: E402 — after the path is set
+from docs.features.table import features  # noqa: E402 — after the path is set
+from hermesllm.providers import PROVIDERS  # noqa: E402
 from planoctl.cli import cli as root_command  # noqa: E402
 from planoctl.cli.lazy import COMMANDS  # noqa: E402
 from planoctl.resources import config_folder  # noqa: E402
@@ -106,7 +107,7 @@ def _kind(child: dict[str, Any]) -> str:
     if "enum" in child and len(child["enum"]) <= 6:
         return " · ".join(f"`{choice}`" for choice in child["enum"])
     kind = child.get("type", "")
-    names = kind if isinstance(kind, list) else [kind]
+    names: list[str] = kind if isinstance(kind, list) else [kind]
     words = {"array": "list", "object": "mapping", "integer": "whole number", "boolean": "true/false"}
     return " or ".join(words.get(name, name) for name in names if name)
 
@@ -138,6 +139,9 @@ def documents() -> dict[Path, str]:
     return {
         docs / "commands.md": commands(),
         docs / "configuration.md": replaced(configured, "providers", providers()),
+        docs / "translation.md": replaced(
+            (docs / "translation.md").read_text(encoding="utf-8"), "features", features()
+        ),
     }
 
 
