@@ -27,6 +27,9 @@ _UINT32 = struct.Struct(">L")
 _LARGEST_WINDOW = 2**31 - 1
 _DEFAULT_WINDOW = 65535
 _RENEW_WINDOW_AT = 2**29
+# What Envoy may send on a stream before it has to wait for us: it holds the provider back then.
+_STREAM_WINDOW = 2**20
+_RENEW_STREAM_AT = _STREAM_WINDOW // 2
 _MAX_FRAME = 2**20
 _HEADER_BLOCK_LIMIT = 64 * 1024
 
@@ -102,7 +105,7 @@ _OWN_SETTINGS = frame(
         for name, value in (
             (Setting.HEADER_TABLE_SIZE, 0),
             (Setting.MAX_CONCURRENT_STREAMS, 2**31 - 1),
-            (Setting.INITIAL_WINDOW_SIZE, _LARGEST_WINDOW),
+            (Setting.INITIAL_WINDOW_SIZE, _STREAM_WINDOW),
             (Setting.MAX_FRAME_SIZE, _MAX_FRAME),
         )
     ),
@@ -110,7 +113,9 @@ _OWN_SETTINGS = frame(
 
 
 class _Stream:
-    """One call. `pending` is what the peer's flow-control window has not let out yet."""
+    """One call. `pending` is what the peer's flow-control window has not let out yet, `received` how many bytes of
+    ours it has used since the last renewal.
+    """
 
     __slots__ = ("buffer", "finished", "handle", "pending", "received", "started", "window")
 
@@ -261,23 +266,27 @@ class GrpcConnection(asyncio.Protocol):
             self._half_closed(stream)
 
     def _on_data(self, flags: int, stream: int, payload: bytes) -> None:
-        self._received = self._renewed(0, self._received + len(payload))
+        self._received += len(payload)
+        if self._received >= _RENEW_WINDOW_AT:
+            self._send(Frame.WINDOW_UPDATE, Flag.NONE, 0, _UINT32.pack(self._received))
+            self._received = 0
         call = self._streams.get(stream)
         if call is None:  # reset or refused before; its bytes count for the connection only
             return
-        call.received = self._renewed(stream, call.received + len(payload))
+        call.received += len(payload)
         if flags & Flag.PADDED:
             payload = _unpadded(flags, payload)
         self._on_message_bytes(stream, call, payload)
         if flags & Flag.END_STREAM:
             self._half_closed(stream)
+        elif call.received >= _RENEW_STREAM_AT:
+            self._renew(stream, call)
 
-    def _renewed(self, stream: int, received: int) -> int:
-        """Gives the peer its window back once enough has been used."""
-        if received < _RENEW_WINDOW_AT:
-            return received
-        self._send(Frame.WINDOW_UPDATE, Flag.NONE, stream, _UINT32.pack(received))
-        return 0
+    def _renew(self, stream: int, call: _Stream) -> None:
+        """Gives the peer its window back, unless it leaves our replies lying: then it may send no more to answer."""
+        if not call.pending:
+            self._send(Frame.WINDOW_UPDATE, Flag.NONE, stream, _UINT32.pack(call.received))
+            call.received = 0
 
     def _on_message_bytes(self, stream: int, call: _Stream, data: bytes) -> None:
         buffer = call.buffer
@@ -326,6 +335,8 @@ class GrpcConnection(asyncio.Protocol):
                 call.pending[0] = data[size:]
         if call.finished:
             self._end(stream, call)
+        elif call.received >= _RENEW_STREAM_AT:
+            self._renew(stream, call)
 
     def _half_closed(self, stream: int) -> None:
         call = self._streams[stream]

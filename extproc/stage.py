@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 _ANTHROPIC_SHAPED = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
 _JSON_HEADERS = {"content-type": "application/json"}
 _REDIRECT_STATUS = 300
+_BAD_GATEWAY = 502
 _ERROR_STATUS = 400
 
 
@@ -202,7 +203,10 @@ class ListenerStage:
     def _response_body(self, message: pb.HttpBody) -> bytes:
         exchange = self._exchange
         if self._mode is BodyMode.STREAMED and exchange is not None:
-            return replies.response_chunk(exchange.response_chunk(message.body, end=message.end_of_stream))
+            chunk = exchange.response_chunk(message.body, end=message.end_of_stream)
+            if exchange.abandoned:  # the headers are out, so this resets the stream, and the provider's with it
+                return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
+            return replies.response_chunk(chunk)
         return replies.response_body(self._whole_body(message.body), _JSON_HEADERS if exchange is None else {})
 
     def _whole_body(self, body: bytes) -> bytes:

@@ -282,6 +282,43 @@ def test_the_window_is_given_back_before_it_runs_out() -> None:
     assert updated == {0, 1}
 
 
+def windows_given(wire: Wire) -> dict[int, int]:
+    """Bytes of window that each stream was given back."""
+    given: dict[int, int] = {}
+    for kind, _, stream, payload in frames(wire.sent):
+        if kind == Frame.WINDOW_UPDATE:
+            given[stream] = given.get(stream, 0) + struct.unpack(">L", payload)[0]
+    return given
+
+
+HALF_WINDOW = 2**19
+
+
+def test_a_message_larger_than_the_window_gets_it_back_as_its_parts_come() -> None:
+    connection, wire = connected()
+    connection.data_received(PREFACE + headers(1) + frame(Frame.DATA, 0, 1, struct.pack(">BL", 0, 4 * HALF_WINDOW)))
+    for part in range(1, 4):
+        connection.data_received(frame(Frame.DATA, 0, 1, b"x" * HALF_WINDOW))
+        assert windows_given(wire)[1] == part * HALF_WINDOW + 5
+    assert 0 not in windows_given(wire)
+
+
+def test_a_peer_that_leaves_replies_lying_gets_no_more_window_until_it_takes_them() -> None:
+    connection, wire = connected()
+    settings = frame(Frame.SETTINGS, 0, 0, struct.pack(">HL", 4, 10))
+    connection.data_received(PREFACE + settings + headers(1) + headers(3) + message(1, b"x" * HALF_WINDOW))
+    connection.data_received(frame(Frame.DATA, 0, 1, struct.pack(">BL", 0, 99) + b"half a message"))
+    assert windows_given(wire) == {}
+    connection.data_received(message(3, b"x"))
+    assert replies(wire.sent)[3] == framed(b"echo:x")[:10]
+    connection.data_received(frame(Frame.WINDOW_UPDATE, 0, 0, struct.pack(">L", 2**20)))
+    connection.data_received(frame(Frame.WINDOW_UPDATE, 0, 1, struct.pack(">L", 2**18)))
+    assert windows_given(wire) == {}
+    connection.data_received(frame(Frame.WINDOW_UPDATE, 0, 1, struct.pack(">L", 2**20)))
+    assert len(replies(wire.sent)[1]) == HALF_WINDOW + len(framed(b"echo:"))
+    assert windows_given(wire) == {1: HALF_WINDOW + 5 + 5 + len(b"half a message")}
+
+
 @pytest.mark.parametrize("huffman", [False, True])
 @pytest.mark.parametrize("path", [ECHO, "/envoy.service.ext_proc.v3.ExternalProcessor/Process", "/x" * 200])
 def test_the_path_is_found_in_any_coding(huffman: bool, path: str) -> None:
