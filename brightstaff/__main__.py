@@ -1,10 +1,12 @@
 """`python -m brightstaff`: the routing service on a loopback port."""
 
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from brightstaff.app import create_app
+from brightstaff.state import State
 from planoctl.config.findings import ConfigError
 from planoctl.config.process import load_service_config, service_parser, start_logging
 
@@ -15,6 +17,8 @@ def main() -> int:
     parser = service_parser("brightstaff", "The routing service of the gateway.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
     parser.add_argument("--port", type=int, default=9091)
+    parser.add_argument("--socket", type=Path, required=True, help="Unix socket of the RoutingService")
+    parser.add_argument("--models", type=Path, required=True, help="Unix socket of Envoy's internal model listener")
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
@@ -23,7 +27,7 @@ def main() -> int:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
     uvicorn.run(
-        create_app(config),
+        create_app(State(config, arguments.models), arguments.socket),
         host=arguments.host,
         port=arguments.port,
         loop="uvloop",

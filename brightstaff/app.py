@@ -1,8 +1,10 @@
 """brightstaff's HTTP surface."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import orjson
 from anyio import to_thread
@@ -11,45 +13,50 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from brightstaff.metrics import CONTENT_TYPE, exposition
 from brightstaff.models import anthropic_model, anthropic_models, openai_model, openai_models
+from brightstaff.routing.http import answer as routing_answer
+from brightstaff.state import State
 from brightstaff.token_count import count_input_tokens
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import ErrorReport, GatewayError, InvalidRequest
-from hermesllm.formats import Format
-from planoctl.config.registry import ModelRegistry
-from planoctl.config.runtime import RuntimeConfig
+from hermesllm.formats import CLIENT_ENDPOINTS, Format
 
+_ROUTED = (Format.CHAT, Format.ANTHROPIC, Format.RESPONSES)
+_DRAIN_SECONDS = 30.0
 _CORS = {"access-control-allow-origin": "*"}
 _PREFLIGHT = {
     **_CORS,
-    "allow": "GET, OPTIONS",
-    "access-control-allow-headers": "Authorization, Content-Type, X-Api-Key, Anthropic-Version",
-    "access-control-allow-methods": "GET, OPTIONS",
+    "allow": "GET, POST, OPTIONS",
+    "access-control-allow-headers": "Authorization, Content-Type, X-Api-Key, Anthropic-Version, X-Model-Affinity",
+    "access-control-allow-methods": "GET, POST, OPTIONS",
 }
 
 
-@dataclass(slots=True)
-class State:
-    """What the handlers read. `snapshot` fields are replaced together when the configuration changes."""
-
-    config: RuntimeConfig
-    registry: ModelRegistry
-    ready: bool = False
-
-
-def create_app(config: RuntimeConfig) -> Starlette:
-    state = State(config, ModelRegistry(config))
+def create_app(state: State, socket: Path | None = None) -> Starlette:
+    """The service; with `socket` it also answers the sidecar there, over gRPC."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        state.ready = True
+        await state.start()
+        server = await _start_routing(state, socket) if socket else None
         yield
         state.ready = False
+        if server is not None:
+            await server.stop(_DRAIN_SECONDS)
+        await state.stop()
 
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            Route("/metrics", metrics),
+            *(
+                Route(f"/routing{endpoint.path}", _routing_endpoint(endpoint.format), methods=["POST"])
+                for endpoint in CLIENT_ENDPOINTS
+                if endpoint.format in _ROUTED
+            ),
+            Route("/routing/{path:path}", preflight, methods=["OPTIONS"]),
             Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
             Route("/v1/models", list_models, methods=["GET"]),
             Route("/v1/models", preflight, methods=["OPTIONS"]),
@@ -60,6 +67,32 @@ def create_app(config: RuntimeConfig) -> Starlette:
     )
     app.state.gateway = state
     return app
+
+
+async def _start_routing(state: State, socket: Path) -> Any:
+    from brightstaff.routing.service import RoutingService, start_service  # gRPC takes long to import
+
+    with suppress(FileNotFoundError):
+        os.unlink(socket)  # noqa: PTH108 — once, before anything is served
+    previous = os.umask(0o177)  # only the owner may connect
+    try:
+        return await start_service(
+            RoutingService(lambda: state.snapshot.decider, state.record_latency), f"unix:{socket}"
+        )
+    finally:
+        os.umask(previous)
+
+
+def _routing_endpoint(shape: Format) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        snapshot = _state(request).snapshot
+        return await routing_answer(request, shape, snapshot.config, snapshot.registry, snapshot.decider)
+
+    return endpoint
+
+
+async def metrics(_request: Request) -> Response:
+    return Response(exposition(), media_type=CONTENT_TYPE)
 
 
 async def healthz(_request: Request) -> Response:
@@ -76,7 +109,7 @@ async def preflight(_request: Request) -> Response:
 
 
 async def list_models(request: Request) -> Response:
-    registry = _state(request).registry
+    registry = _state(request).snapshot.registry
     if _client_format(request) is Format.ANTHROPIC:
         return JSONResponse(anthropic_models(registry, request.query_params), headers=_CORS)
     return JSONResponse(openai_models(registry), headers=_CORS)
@@ -93,7 +126,7 @@ async def count_tokens(request: Request) -> Response:
 
 async def show_model(request: Request) -> Response:
     name = request.path_params["name"]
-    registry = _state(request).registry
+    registry = _state(request).snapshot.registry
     candidate = registry.resolve(name)
     if candidate is None or candidate.entry.internal:
         raise GatewayError(
@@ -136,7 +169,8 @@ def _answer(request: Request, report: ErrorReport) -> Response:
 
 
 def _client_format(request: Request) -> Format:
-    anthropic = "anthropic-version" in request.headers or request.url.path.startswith("/v1/messages")
+    path = request.url.path.removeprefix("/routing")
+    anthropic = "anthropic-version" in request.headers or path.startswith("/v1/messages")
     return Format.ANTHROPIC if anthropic else Format.CHAT
 
 

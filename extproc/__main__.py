@@ -7,7 +7,7 @@ from pathlib import Path
 import uvloop
 
 from extproc.server import serve
-from extproc.stage import Snapshot
+from extproc.snapshot import Snapshot
 from planoctl.config.findings import ConfigError
 from planoctl.config.process import load_service_config, service_parser, start_logging
 
@@ -15,6 +15,7 @@ from planoctl.config.process import load_service_config, service_parser, start_l
 def main() -> int:
     parser = service_parser("extproc", "One worker of the ext_proc sidecar.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to serve on")
+    parser.add_argument("--brightstaff", required=True, help="gRPC address of the routing service")
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
@@ -24,7 +25,7 @@ def main() -> int:
         return 1
     gc.collect()
     gc.freeze()  # what lives as long as the worker need not be walked by every collection
-    uvloop.run(serve(snapshot, arguments.socket))
+    uvloop.run(serve(snapshot, arguments.socket, arguments.brightstaff))
     return 0
 
 

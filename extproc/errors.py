@@ -8,6 +8,8 @@ GatewayError (hermesllm.errors)
 ├── NoCredential          400: the configuration has no key for the provider
 ├── BodyTooLarge          413
 ├── FiltersUnavailable    501: the listener has filters that cannot run
+├── RoutingUnavailable    503: no routing decision, and `routing.on_error: fail`
+├── ConfigurationChanged  503: the configuration changed between two attempts
 └── UpstreamUnavailable   502, 503, 504: Envoy could not get an answer from the provider
 """
 
@@ -101,6 +103,40 @@ class FiltersUnavailable(GatewayError):
         )
 
 
+class RoutingUnavailable(GatewayError):
+    status = 503
+    code = "routing_failed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Failed to determine route: {reason}",
+            remedy="Try again; with `routing.on_error: fallback` such requests go to the model that they name.",
+        )
+
+
+class ConfigurationChanged(GatewayError):
+    status = 503
+    code = "configuration_changed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The configuration changed while the request was being tried, and has not its next model any more",
+            remedy="Send the request again.",
+        )
+
+
 class UpstreamUnavailable(GatewayError):
     status = 503
     code = "provider_unavailable"
+
+
+def local_error(status: int, limit: int) -> GatewayError:
+    """Envoy refused the request before it had a provider; `limit` is the largest body, in bytes."""
+    if status == BodyTooLarge.status:
+        return BodyTooLarge(limit)
+    return GatewayError(
+        f"The gateway answered {status} before the request had a provider",
+        status=status,
+        code="gateway_error",
+        remedy="Look at the gateway's access log for this request id.",
+    )

@@ -21,7 +21,7 @@ from hermesllm.reading import request_bytes
 from hermesllm.translate import translator
 from hermesllm.translate.base import Context, StreamGatherer, StreamTranslator
 from hermesllm.translate.whole_stream import WHOLE_STREAMS
-from planoctl.config.headers import CLUSTER, DROPPED, SERVED_MODEL, SERVED_PROVIDER
+from planoctl.config.headers import CLUSTER, DROPPED, SERVED_MODEL, SERVED_PROVIDER, TRANSLATED
 from planoctl.config.registry import Candidate
 
 _EVENT_STREAM = "text/event-stream"
@@ -111,12 +111,27 @@ class Exchange:
             removed.extend(name for name in headers if name.startswith("anthropic-"))
         body = self._request_body(raw, document)
         changes[":path"] = self._path(headers.get(":path", ""))
-        changes[CLUSTER] = candidate.entry.cluster_name or candidate.provider.id
+        changes[CLUSTER] = self.cluster
         changes["content-type"] = _JSON
         changes["accept-encoding"] = "identity"  # short answers gain nothing, and streams lose their rhythm
         for name, value in candidate.entry.headers.items():
             changes[name.lower()] = value
         return UpstreamRequest(changes, [name for name in removed if name not in changes], body)
+
+    @property
+    def cluster(self) -> str:
+        """The provider's cluster at Envoy."""
+        return self.candidate.entry.cluster_name or self.candidate.provider.id
+
+    def rehearse(self, headers: Mapping[str, str], document: dict[str, Any]) -> None:
+        """Raise what `request` would raise, and be ready for the answer to a request that another object makes.
+
+        `document` stays as it is.
+        """
+        self._wants_stream = document.get("stream") is True
+        apply_credential(self.candidate, self.upstream, headers, {}, [])
+        self._context.betas = beta_flags(headers)
+        self._translator.request(dict(document))
 
     def _request_body(self, raw: bytes, document: dict[str, Any]) -> bytes | None:
         if not self.same_format:
@@ -147,9 +162,7 @@ class Exchange:
         self._content_encoding = headers.get("content-encoding", "")
         self._error_type = headers.get("x-amzn-errortype")
         self._context.answer_id = headers.get("x-amzn-requestid", "")
-        marks = {SERVED_MODEL: _header_text([self.candidate.name]), SERVED_PROVIDER: self.candidate.provider.id}
-        if self._context.dropped:
-            marks[DROPPED] = _header_text(self._context.dropped)
+        marks = self._marks()
         if status >= _REDIRECT_STATUS or status in _WITHOUT_BODY:
             return ResponseHead(BodyMode.BUFFERED, marks | {"content-type": _JSON}, list(_REWRITTEN))
         media_type = self._content_type.partition(";")[0].strip()
@@ -169,6 +182,17 @@ class Exchange:
             self._stream = self._translator.stream()
             return ResponseHead(BodyMode.STREAMED, marks, list(_REWRITTEN))
         return ResponseHead(BodyMode.BUFFERED, marks, list(_REWRITTEN))
+
+    def passed_head(self) -> ResponseHead:
+        """For a response that another object of the same exchange has made the client's already."""
+        return ResponseHead(BodyMode.NONE, self._marks(), [TRANSLATED])
+
+    def _marks(self) -> dict[str, str]:
+        """What the client is told of who answered."""
+        marks = {SERVED_MODEL: _header_text([self.candidate.name]), SERVED_PROVIDER: self.candidate.provider.id}
+        if self._context.dropped:
+            marks[DROPPED] = _header_text(self._context.dropped)
+        return marks
 
     def response_chunk(self, data: bytes, *, end: bool) -> bytes:
         """Client bytes for provider bytes of a STREAMED response."""

@@ -9,14 +9,17 @@ import asyncio
 import logging
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import cast
 
 from extproc.hpack_path import MalformedBlock, find_path
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[bytes], bytes]
+Reply = bytes | tuple[bytes, ...]
+"""What a message is answered with: one message, or none, or several of which the first were owed."""
+Handler = Callable[[bytes], Reply | Awaitable[Reply]]
 Opener = Callable[[str], Handler | None]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -68,6 +71,7 @@ class Setting:
 class Fault:
     NO_ERROR = 0
     PROTOCOL_ERROR = 1
+    INTERNAL_ERROR = 2
     FRAME_SIZE_ERROR = 6
     CANCEL = 8
     COMPRESSION_ERROR = 9
@@ -117,7 +121,7 @@ class _Stream:
     ours it has used since the last renewal.
     """
 
-    __slots__ = ("buffer", "finished", "handle", "pending", "received", "started", "window")
+    __slots__ = ("buffer", "finished", "handle", "pending", "received", "started", "task", "waiting", "window")
 
     def __init__(self, handle: Handler, window: int) -> None:
         self.handle = handle
@@ -127,6 +131,18 @@ class _Stream:
         self.received = 0
         self.started = False
         self.finished = False
+        self.task: asyncio.Future[Reply] | None = None
+        self.waiting: deque[bytes] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are replies to come."""
+        return self.task is not None or bool(self.waiting)
+
+    def cancel(self) -> None:
+        """The peer wants no reply any more."""
+        if self.task is not None:
+            self.task.cancel()
 
 
 class GrpcConnection(asyncio.Protocol):
@@ -156,6 +172,8 @@ class GrpcConnection(asyncio.Protocol):
 
     def connection_lost(self, _fault: Exception | None) -> None:
         self._connections.discard(self)
+        for call in self._streams.values():
+            call.cancel()
         self._streams.clear()
 
     def drain(self) -> None:
@@ -214,7 +232,7 @@ class GrpcConnection(asyncio.Protocol):
             case Frame.WINDOW_UPDATE:
                 self._on_window_update(stream, payload)
             case Frame.RST_STREAM:
-                self._streams.pop(stream, None)
+                self._on_reset(stream)
             case Frame.SETTINGS:
                 self._on_settings(flags, payload)
             case Frame.PING if not flags & Flag.ACK:
@@ -223,6 +241,11 @@ class GrpcConnection(asyncio.Protocol):
                 self._draining = True
             case _:
                 pass  # PRIORITY, acknowledged PINGs and unknown frames mean nothing here (RFC 9113, 5.5)
+
+    def _on_reset(self, stream: int) -> None:
+        call = self._streams.pop(stream, None)
+        if call is not None:
+            call.cancel()
 
     def _on_headers(self, flags: int, stream: int, payload: bytes) -> None:
         payload = _unpadded(flags, payload)
@@ -293,7 +316,7 @@ class GrpcConnection(asyncio.Protocol):
         if not buffer and len(data) >= 5:  # the common case: one frame holds one whole message
             compressed, length = _MESSAGE_HEAD.unpack_from(data)
             if length == len(data) - 5 and not compressed:
-                self._reply(stream, call, call.handle(data[5:]))
+                self._handle(stream, call, data[5:])
                 return
         buffer += data
         while len(buffer) >= 5:
@@ -304,7 +327,46 @@ class GrpcConnection(asyncio.Protocol):
                 return
             message = bytes(memoryview(buffer)[5 : 5 + length])
             del buffer[: 5 + length]
-            self._reply(stream, call, call.handle(message))
+            self._handle(stream, call, message)
+
+    def _handle(self, stream: int, call: _Stream, message: bytes) -> None:
+        """Replies in the order of the messages: while one is being awaited, later ones wait too."""
+        if call.task is not None:
+            call.waiting.append(message)
+            return
+        reply = call.handle(message)
+        if isinstance(reply, bytes):
+            self._reply(stream, call, reply)
+            return
+        if isinstance(reply, tuple):
+            self._reply_all(stream, call, reply)
+            return
+        call.task = asyncio.ensure_future(reply)
+        call.task.add_done_callback(partial(self._answered, stream, call))
+
+    def _answered(self, stream: int, call: _Stream, task: "asyncio.Future[Reply]") -> None:
+        call.task = None
+        if self._streams.get(stream) is not call:
+            return
+        fault = None if task.cancelled() else task.exception()
+        if task.cancelled() or fault is not None:
+            log.error("a handler failed", exc_info=fault)
+            del self._streams[stream]
+            self._send(Frame.RST_STREAM, Flag.NONE, stream, _UINT32.pack(Fault.INTERNAL_ERROR))
+        else:
+            reply = task.result()
+            self._reply_all(stream, call, (reply,) if isinstance(reply, bytes) else reply)
+            while call.waiting and call.task is None:
+                self._handle(stream, call, call.waiting.popleft())
+            if call.finished and not call.busy and not call.pending and stream in self._streams:
+                self._end(stream, call)
+        self._flush()
+        if self._draining:
+            self._close_when_idle()
+
+    def _reply_all(self, stream: int, call: _Stream, messages: tuple[bytes, ...]) -> None:
+        for message in messages:
+            self._reply(stream, call, message)
 
     def _reply(self, stream: int, call: _Stream, message: bytes) -> None:
         if not call.started:
@@ -333,7 +395,7 @@ class GrpcConnection(asyncio.Protocol):
                 call.pending.popleft()
             else:
                 call.pending[0] = data[size:]
-        if call.finished:
+        if call.finished and not call.busy:
             self._end(stream, call)
         elif call.received >= _RENEW_STREAM_AT:
             self._renew(stream, call)
@@ -341,7 +403,7 @@ class GrpcConnection(asyncio.Protocol):
     def _half_closed(self, stream: int) -> None:
         call = self._streams[stream]
         call.finished = True
-        if not call.pending:
+        if not call.pending and not call.busy:
             self._end(stream, call)
 
     def _end(self, stream: int, call: _Stream) -> None:

@@ -7,8 +7,11 @@ Performance-sensitive: replies are put together from serialised pieces, of which
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
+from google.protobuf import struct_pb2
+
 from extproc.exchange import BodyMode
 from plano_pb import ext_proc_pb2 as pb
+from planoctl.config.headers import METADATA_NAMESPACE
 
 _OVERWRITE = pb.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _BODY_MODES = {
@@ -18,6 +21,8 @@ _BODY_MODES = {
 }
 
 CONTINUE_REQUEST_HEADERS = pb.ProcessingResponse(request_headers=pb.HeadersResponse()).SerializeToString()
+
+CONTINUE_RESPONSE_BODY = pb.ProcessingResponse(response_body=pb.BodyResponse()).SerializeToString()
 
 # Keys of length-delimited fields: number << 3 | 2.
 _RESPONSE_HEADERS = b"\x12"  # ProcessingResponse.response_headers
@@ -29,6 +34,10 @@ _BODY_MUTATION = b"\x1a"  # CommonResponse.body_mutation
 _CLEAR_ROUTE_CACHE = b"\x28\x01"  # CommonResponse.clear_route_cache: true
 _BODY = b"\x0a"  # BodyMutation.body
 _CLEAR_BODY = b"\x10\x01"  # BodyMutation.clear_body: true
+_DYNAMIC_METADATA = b"\x42"  # ProcessingResponse.dynamic_metadata
+_FIELDS = b"\x0a"  # Struct.fields
+_KEY, _VALUE = b"\x0a", b"\x12"  # of a map entry
+_STRING_VALUE, _STRUCT_VALUE = b"\x1a", b"\x2a"  # Value.string_value, Value.struct_value
 _CACHED = 1024
 _LONGEST_CACHED = 128
 _OF_ONE_REQUEST = frozenset({":path", "authorization", "x-api-key", "api-key", "x-goog-api-key", "request-id"})
@@ -74,13 +83,29 @@ def _remove_headers(names: tuple[str, ...]) -> bytes:
     return pb.HeaderMutation(remove_headers=names).SerializeToString()
 
 
-def _metadata(values: Mapping[str, str]) -> bytes:
-    """ProcessingResponse.dynamic_metadata in the gateway's namespace."""
-    reply = pb.ProcessingResponse()
-    fields = reply.dynamic_metadata.fields["plano"].struct_value.fields
-    for name, value in values.items():
-        fields[name].string_value = value
-    return reply.SerializeToString()
+def _metadata(values: Mapping[str, str], *entries: bytes) -> bytes:
+    """ProcessingResponse.dynamic_metadata in the gateway's namespace; `entries` are more of its fields, serialised."""
+    texts = [_entry(name, _field(_STRING_VALUE, value.encode("utf-8", "replace"))) for name, value in values.items()]
+    struct = _field(_STRUCT_VALUE, b"".join((*texts, *entries)))
+    return _field(_DYNAMIC_METADATA, _entry(METADATA_NAMESPACE, struct))
+
+
+def _entry(name: str, value: bytes) -> bytes:
+    """One entry of Struct.fields."""
+    return _field(_FIELDS, _field(_KEY, name.encode()) + _field(_VALUE, value))
+
+
+@lru_cache(_CACHED)
+def _priority_groups(clusters: tuple[str, ...]) -> bytes:
+    """The metadata entry by which Envoy chooses the cluster of each attempt."""
+    groups = struct_pb2.Value()
+    for number, cluster in enumerate(clusters, 1):
+        group = groups.list_value.values.add().struct_value
+        group.fields["name"].string_value = f"attempt-{number}"
+        member = group.fields["clusters"].list_value.values.add().struct_value
+        member.fields["cluster_name"].string_value = cluster
+        member.fields["weight"].number_value = 1
+    return _entry("priority_groups", groups.SerializeToString())
 
 
 @lru_cache
@@ -102,20 +127,43 @@ def _headers(changes: Mapping[str, str], removed: Iterable[str] = ()) -> bytes:
 
 
 def request_body(
-    changes: Mapping[str, str], removed: Iterable[str], body: bytes | None, metadata: Mapping[str, str]
+    changes: Mapping[str, str],
+    removed: Iterable[str],
+    body: bytes | None,
+    metadata: Mapping[str, str],
+    clusters: tuple[str, ...] = (),
 ) -> bytes:
-    """The exchange's request: headers, body, and the metadata that error pages and access logs read."""
+    """The exchange's request: headers, body, and the metadata that error pages and access logs read.
+
+    `clusters` are those of the attempts of a chain.
+    """
+    reply = _field(_REQUEST_BODY, _field(_COMMON, _request(changes, removed, body) + _CLEAR_ROUTE_CACHE))
+    return reply + (_metadata(metadata, _priority_groups(clusters)) if clusters else _metadata(metadata))
+
+
+def attempt_body(changes: Mapping[str, str], removed: Iterable[str], body: bytes | None, length: int) -> bytes:
+    """One attempt's request; `body` None: the client's, of `length` bytes. Its route is chosen already."""
+    changes = {**changes, "content-length": str(length)}  # an attempt before may have had another
+    return _field(_REQUEST_BODY, _field(_COMMON, _request(changes, removed, body)))
+
+
+def _request(changes: Mapping[str, str], removed: Iterable[str], body: bytes | None) -> bytes:
     if body is None:
-        common = _headers(changes, removed)
-    else:
-        common = _headers({**changes, "content-length": str(len(body))}, removed) + _mutated(body)
-    reply = _field(_REQUEST_BODY, _field(_COMMON, common + _CLEAR_ROUTE_CACHE))
-    return reply + _metadata(metadata)
+        return _headers(changes, removed)
+    return _headers({**changes, "content-length": str(len(body))}, removed) + _mutated(body)
 
 
-def response_headers(changes: Mapping[str, str], removed: Iterable[str], mode: BodyMode) -> bytes:
-    """Header changes, and what Envoy is to send of the body."""
-    return _field(_RESPONSE_HEADERS, _field(_COMMON, _headers(changes, removed))) + _body_mode(mode)
+def response_headers(
+    changes: Mapping[str, str], removed: Iterable[str], mode: BodyMode, metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """Header changes, what Envoy is to send of the body, and metadata that the answer has made truer."""
+    reply = _field(_RESPONSE_HEADERS, _field(_COMMON, _headers(changes, removed))) + _body_mode(mode)
+    return reply + _metadata(metadata) if metadata else reply
+
+
+def attempt_response_headers(changes: Mapping[str, str], removed: Iterable[str]) -> bytes:
+    """Header changes to the answer of one attempt."""
+    return _field(_RESPONSE_HEADERS, _field(_COMMON, _headers(changes, removed)))
 
 
 def response_body(body: bytes, changes: Mapping[str, str]) -> bytes:

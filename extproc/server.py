@@ -4,10 +4,19 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Awaitable
 from pathlib import Path
 
-from extproc.http2 import GrpcConnection, Handler
-from extproc.stage import ListenerStage, Snapshot
+from extproc.health import Health
+from extproc.http2 import GrpcConnection, Handler, Reply
+from extproc.latency import report
+from extproc.listener_stage import ListenerStage
+from extproc.routing import RoutingClient
+from extproc.services import Services
+from extproc.snapshot import Snapshot
+from extproc.upstream_stage import UpstreamStage
+from plano_pb import ext_proc_pb2 as pb
+from planoctl.config.headers import METADATA_NAMESPACE
 
 log = logging.getLogger(__name__)
 
@@ -21,23 +30,45 @@ _DRAIN_SECONDS = 30.0
 class Worker:
     """Opens a stage per stream. `snapshot` is replaced in one assignment when the configuration changes."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, services: Services) -> None:
         self.snapshot = snapshot
+        self._services = services
 
     def open(self, path: str) -> Handler | None:
         """The handler of a gRPC call, None for a method that is not served."""
         if path == _PROCESS:
-            return ListenerStage(self.snapshot).handle
+            return _Stream(self.snapshot, self._services).handle
         return _check if path == _HEALTH else None
+
+
+class _Stream:
+    """One ext_proc stream, of whichever stage: only inside a chain's cluster does Envoy send the chain's metadata."""
+
+    def __init__(self, snapshot: Snapshot, services: Services) -> None:
+        self._snapshot = snapshot
+        self._services = services
+        self._stage: ListenerStage | UpstreamStage | None = None
+
+    def handle(self, data: bytes) -> Reply | Awaitable[Reply]:
+        message = pb.ProcessingRequest.FromString(data)
+        if self._stage is None:
+            chained = METADATA_NAMESPACE in message.metadata_context.filter_metadata
+            self._stage = UpstreamStage(self._snapshot) if chained else ListenerStage(self._snapshot, self._services)
+        return self._stage.handle(message)
 
 
 def _check(_request: bytes) -> bytes:
     return _SERVING
 
 
-async def serve(snapshot: Snapshot, socket: Path) -> None:
-    """Serve until SIGTERM or SIGINT, then finish the streams that are open, for up to 30 seconds."""
-    worker = Worker(snapshot)
+async def serve(snapshot: Snapshot, socket: Path, brightstaff: str) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the streams that are open, for up to 30 seconds.
+
+    `brightstaff` is the address of the routing service, as gRPC writes them.
+    """
+    services = Services(Health(snapshot.config.routing.failover), RoutingClient(brightstaff))
+    worker = Worker(snapshot, services)
+    reporting = asyncio.create_task(report(services.latencies, services.routing))
     largest = snapshot.config.overrides.buffer_limit_bytes + _MESSAGE_OVERHEAD
     connections: set[GrpcConnection] = set()
     loop = asyncio.get_running_loop()
@@ -51,12 +82,14 @@ async def serve(snapshot: Snapshot, socket: Path) -> None:
     log.info("serving on %s", socket)
     await _until_stopped(loop)
     log.info("draining")
+    reporting.cancel()
     server.close()
     for connection in list(connections):
         connection.drain()
     deadline = loop.time() + _DRAIN_SECONDS
     while connections and loop.time() < deadline:  # noqa: ASYNC110 — once per life; nothing else needs to know
         await asyncio.sleep(0.05)
+    await services.routing.close()
 
 
 async def _until_stopped(loop: asyncio.AbstractEventLoop) -> None:

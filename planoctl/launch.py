@@ -84,12 +84,23 @@ def _worker(deployment: Deployment, index: int) -> Child:
     return Child(
         name=f"extproc-{index}",
         component="extproc",
-        argv=(*_service("extproc", deployment), "--socket", socket, "--log-level", _python_level(deployment)),
+        argv=(
+            *_service("extproc", deployment),
+            "--socket",
+            socket,
+            *_asks(deployment),
+            "--log-level",
+            _python_level(deployment),
+        ),
         log=str(deployment.log_dir / f"extproc-{index}.log"),
         probes=(Probe(kind="greeting", target=socket),),
         stale_files=(socket,),
         stop_rank=2,
     )
+
+
+def _asks(deployment: Deployment) -> tuple[str, str]:
+    return ("--brightstaff", f"unix:{deployment.brightstaff_socket}")
 
 
 def _brightstaff(deployment: Deployment) -> Child:
@@ -100,6 +111,8 @@ def _brightstaff(deployment: Deployment) -> Child:
         argv=(
             *_service("brightstaff", deployment),
             *("--port", str(port)),
+            *("--socket", str(deployment.brightstaff_socket)),
+            *("--models", str(deployment.models_socket)),
             *("--log-level", _python_level(deployment)),
         ),
         log=str(deployment.log_dir / "brightstaff.log"),

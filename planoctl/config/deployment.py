@@ -64,5 +64,11 @@ class Deployment:
         return (self.socket_dir or self.run_dir) / f"extproc-{index}.sock"
 
     @property
+    def models_socket(self) -> Path:
+        """Where brightstaff reaches the models, through Envoy."""
+        return (self.socket_dir or self.run_dir) / "models.sock"
+
+    @property
     def brightstaff_socket(self) -> Path:
+        """Where the sidecar reaches brightstaff."""
         return (self.socket_dir or self.run_dir) / "brightstaff.sock"

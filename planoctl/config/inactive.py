@@ -1,6 +1,8 @@
 """What a configuration asks for that this version does not do yet: said at every start, so that nobody relies on it."""
 
 from planoctl.config.findings import Finding
+from planoctl.config.registry import ModelRegistry
+from planoctl.config.routing_model import EMBEDDED, routing_model
 from planoctl.config.runtime import Listener, RuntimeConfig
 
 
@@ -8,14 +10,24 @@ def inactive(config: RuntimeConfig) -> tuple[Finding, ...]:
     """One warning per section that is loaded and checked, but has no effect."""
     asked = {
         "ratelimits": (bool(config.ratelimits), "token limits are not enforced"),
-        "routing_preferences": (bool(config.routing_preferences), "requests go to the model that they name"),
-        "model_metrics_sources": (bool(config.model_metrics_sources), "no prices or latencies are fetched"),
+        "routing.routing_budget": (config.routing.routing_budget is not None, "switching models is not limited"),
+        "routing.route_on_user_only": (config.routing.route_on_user_only, "every request is routed"),
+        "overrides.llm_routing_model": (
+            _undeclared_router(config),
+            "it is not declared, the embedded router decides",
+        ),
+        "tracing": (config.tracing is not None and config.tracing.random_sampling > 0, "no spans are recorded"),
         "prompt_caching": (config.prompt_caching.enabled, "no cache markers are added"),
         "state_storage": (config.state_storage is not None, "conversations are not stored"),
         "prompt_targets": (bool(config.prompt_targets), "prompt listeners answer with an error"),
     }
     warnings = [_warning(path, f"{path} has no effect yet: {effect}") for path, (used, effect) in asked.items() if used]
     return (*warnings, *(finding for listener in config.listeners for finding in _listener(listener)))
+
+
+def _undeclared_router(config: RuntimeConfig) -> bool:
+    named = config.overrides.llm_routing_model
+    return bool(named) and named != EMBEDDED and routing_model(config, ModelRegistry(config)) is None
 
 
 def has_filters(listener: Listener) -> bool:

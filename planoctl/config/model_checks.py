@@ -63,6 +63,7 @@ def check_models(migrated: Document, rendered: Document, report: Report) -> None
     known = report.intact("model_providers", "llm_providers")
     if known:
         _check_aliases(rendered, declared, report)
+        _check_fallbacks(migrated, declared, report)
         _check_ratelimit_models(rendered, declared, report)
     _check_preferences(rendered, declared if known else None, report)
     _check_sources(rendered, report)
@@ -82,9 +83,29 @@ def _check_aliases(document: Document, declared: DeclaredModels, report: Report)
             )
 
 
+def _check_fallbacks(document: Document, declared: DeclaredModels, report: Report) -> None:
+    owners: list[tuple[DocumentPath, str, Document]] = [
+        (("model_providers", index), entry.get("name") or entry["model"], entry)
+        for index, entry in enumerate(document.get("model_providers", []))
+    ]
+    aliases = document.get("model_aliases", {})
+    owners += [(("model_aliases", alias), alias, entry) for alias, entry in aliases.items()]
+    for path, owner, entry in owners:
+        for at, model in enumerate(entry.get("fallbacks", [])):
+            place = (*path, "fallbacks", at)
+            if model not in aliases and not declared.has(model):
+                report.error(
+                    "undeclared-model",
+                    f"'{shorten(owner)}' falls back on '{shorten(model)}' which is not declared in model_providers",
+                    place,
+                    f"add it to model_providers, or name one of: {declared.listing()}",
+                )
+            elif model in {owner, entry.get("model"), entry.get("target")}:
+                report.warning("own-fallback", f"'{shorten(owner)}' falls back on itself", place, "remove it")
+
+
 def _check_preferences(document: Document, declared: DeclaredModels | None, report: Report) -> None:
     seen: set[str] = set()
-    sources = {source["type"] for source in document.get("model_metrics_sources", [])}
     for index, preference in enumerate(document.get("routing_preferences", [])):
         path, name = ("routing_preferences", index), preference["name"]
         if name in seen:
@@ -97,14 +118,14 @@ def _check_preferences(document: Document, declared: DeclaredModels | None, repo
             )
         seen.add(name)
         if declared is not None:
-            _check_preferred_models(preference, declared, path, report)
-        if report.intact("model_metrics_sources"):
-            _check_policy(preference, sources, path, report)
+            _check_preferred_models(preference, document.get("model_aliases", {}), declared, path, report)
 
 
-def _check_preferred_models(preference: Document, declared: DeclaredModels, path: DocumentPath, report: Report) -> None:
+def _check_preferred_models(
+    preference: Document, aliases: Document, declared: DeclaredModels, path: DocumentPath, report: Report
+) -> None:
     for at, model in enumerate(preference["models"]):
-        if not declared.has(model):
+        if model not in aliases and not declared.has(model):
             report.error(
                 "undeclared-model",
                 f"routing_preferences route '{shorten(preference['name'])}' references model '{shorten(model)}' which "
@@ -112,20 +133,6 @@ def _check_preferred_models(preference: Document, declared: DeclaredModels, path
                 (*path, "models", at),
                 f"add it to model_providers, or name one of: {declared.listing()}",
             )
-
-
-def _check_policy(preference: Document, sources: set[str], path: DocumentPath, report: Report) -> None:
-    """A preference without its data ranks in the declared order; the shipped reference configuration does so too."""
-    prefer = preference.get("selection_policy", {}).get("prefer", "none")
-    needed = {"cheapest": "cost", "fastest": "latency"}.get(prefer)
-    if needed and needed not in sources:
-        report.warning(
-            "missing-metrics-source",
-            f"routing_preferences route '{shorten(preference['name'])}' uses prefer: {prefer} but no {needed} metrics "
-            f"source is configured — add a {needed} metrics source to model_metrics_sources",
-            (*path, "selection_policy", "prefer"),
-            f"add an entry with type: {needed} to model_metrics_sources",
-        )
 
 
 def _check_sources(document: Document, report: Report) -> None:
@@ -139,15 +146,6 @@ def _check_sources(document: Document, report: Report) -> None:
         if not source.get("url", "http://").startswith(("http://", "https://")):
             message = f"'{shorten(source['url'])}' is not an http(s) URL, so no metrics will be there"
             report.warning("invalid-url", message, (*path, "url"), "write e.g. http://prometheus:9090")
-    budget = "routing_budget" in document.get("routing", {})
-    if budget and "cost" not in seen and report.intact("model_metrics_sources"):
-        report.error(
-            "missing-metrics-source",
-            "routing.routing_budget is configured but no cost metrics source is configured — add a cost metrics source "
-            "to model_metrics_sources",
-            ("routing", "routing_budget"),
-            "add {type: cost, provider: models.dev} to model_metrics_sources",
-        )
 
 
 def _check_ratelimit_models(document: Document, declared: DeclaredModels, report: Report) -> None:

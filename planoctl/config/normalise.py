@@ -31,6 +31,7 @@ def normalise(document: Document, environment: Mapping[str, str], report: Report
     _normalise_listeners(document, providers, report)
     _normalise_tracing(document, environment, report)
     _normalise_overrides(document, report)
+    _normalise_failover(document, report)
     injected = internal_providers(
         providers, document.get("overrides", {}), preferences=bool(document.get("routing_preferences"))
     )
@@ -146,6 +147,12 @@ def _normalise_overrides(document: Document, report: Report) -> None:
     _convert_duration(overrides, "upstream_connect_timeout", ("overrides",), report, connect=True)
 
 
+def _normalise_failover(document: Document, report: Report) -> None:
+    failover = document.get("routing", {}).get("failover", {})
+    for key in ("per_try_timeout", "cooldown"):
+        _convert_duration(failover, key, ("routing", "failover"), report, connect=True)
+
+
 def _convert_duration(owner: Document, key: str, path: DocumentPath, report: Report, *, connect: bool = False) -> None:
     """Bring a duration to seconds; `connect` marks connect timeouts, which Envoy wants above zero."""
     if key not in owner:
@@ -160,7 +167,7 @@ def _convert_duration(owner: Document, key: str, path: DocumentPath, report: Rep
         return
     seconds = float(owner[key][:-1])
     if connect and seconds == 0:
-        report.error("invalid-duration", "A connect timeout must be above zero", place, "write e.g. 5s")
+        report.error("invalid-duration", "It must be above zero", place, "write e.g. 5s")
     elif connect and seconds < _SHORT_CONNECT_TIMEOUT_SECONDS:
-        report.warning("short-connect-timeout", f"A connect timeout of {text} is too short for most networks", place,
+        report.warning("short-connect-timeout", f"{text} is too short for most networks", place,
                        "write e.g. 5s")  # fmt: skip

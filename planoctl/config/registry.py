@@ -1,6 +1,6 @@
 """Which configured model a name means. Shared by the sidecar, which routes, and brightstaff, which lists models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hermesllm.models import catalogue_models
@@ -31,6 +31,9 @@ class ModelRegistry:
 
     def __init__(self, config: RuntimeConfig) -> None:
         self._aliases = {alias: target.target for alias, target in config.model_aliases.items()}
+        self._alias_fallbacks = {
+            alias: target.fallbacks for alias, target in config.model_aliases.items() if target.fallbacks is not None
+        }
         self._by_name: dict[str, Candidate] = {}
         self._by_model: dict[str, Candidate] = {}
         self._wildcards: dict[str, Candidate] = {}
@@ -95,6 +98,21 @@ class ModelRegistry:
         provider = find_provider(prefix)
         return found if provider is None or provider is found.provider else None
 
+    def chain(self, names: Iterable[str]) -> list[Candidate]:
+        """The candidates of ranked names, then what each of them falls back on; what means nothing is passed over."""
+        found = [(name, candidate) for name in names if (candidate := self.resolve(name)) is not None]
+        fallbacks = [fallback for name, candidate in found for fallback in self._fallbacks(name, candidate)]
+        return _distinct([*(candidate for _, candidate in found), *fallbacks])
+
+    def with_fallbacks(self, name: str, candidate: Candidate) -> list[Candidate]:
+        """`candidate`, which a request for `name` gets, then what it falls back on."""
+        fallbacks = self._fallbacks(name, candidate)
+        return _distinct([candidate, *fallbacks]) if fallbacks else [candidate]
+
+    def _fallbacks(self, name: str, candidate: Candidate) -> list[Candidate]:
+        names = self._alias_fallbacks.get(name, candidate.entry.fallbacks)
+        return [found for found in map(self.resolve, names) if found is not None]
+
     def names(self) -> list[str]:
         """Public names in configuration order, then catalogue order; internal entries are left out."""
         return list(self._listed)
@@ -104,6 +122,14 @@ class ModelRegistry:
 
     def __iter__(self) -> Iterator[tuple[str, Candidate]]:
         return iter(self._listed.items())
+
+
+def _distinct(candidates: list[Candidate]) -> list[Candidate]:
+    """Each candidate where it comes first."""
+    first: dict[str, Candidate] = {}
+    for candidate in candidates:
+        first.setdefault(candidate.name, candidate)
+    return list(first.values())
 
 
 def _candidate(entry: ModelProvider) -> Candidate:

@@ -38,6 +38,7 @@ class ModelProvider(_Section, frozen=True):
     cluster_name: str | None = None
     headers: dict[str, str] = {}
     wildcard_prefix: str | None = None
+    fallbacks: tuple[str, ...] = ()
 
     @property
     def wildcard(self) -> bool:
@@ -97,7 +98,10 @@ class Endpoint(_Section, frozen=True):
 
 
 class ModelAlias(_Section, frozen=True):
+    """`fallbacks` None: those of the target's own entry apply."""
+
     target: str
+    fallbacks: tuple[str, ...] | None = None
 
 
 class SelectionPolicy(_Section, frozen=True):
@@ -121,7 +125,10 @@ class MetricsSource(_Section, frozen=True):
 
 
 class Overrides(_Section, frozen=True):
-    """`max_request_bytes`: the largest request body a listener takes, in bytes."""
+    """`max_request_bytes`: the largest request body a listener takes, in bytes.
+
+    `orchestrator_model_context_length` (tokens) and `routing_prompt` None: what suits the routing model.
+    """
 
     prompt_target_intent_matching_threshold: float | None = None
     optimize_context_window: bool = False
@@ -131,7 +138,9 @@ class Overrides(_Section, frozen=True):
     upstream_tls_ca_path: str | None = None
     llm_routing_model: str | None = None
     agent_orchestration_model: str | None = None
-    orchestrator_model_context_length: int = 8192
+    orchestrator_model_context_length: int | None = None
+    routing_prompt: Literal["orchestrator_v1", "arch_router_v1"] | None = None
+    routing_timeout_ms: int = 2000
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
 
     @property
@@ -166,6 +175,20 @@ class RoutingBudget(_Section, frozen=True):
     record_counterfactual: bool = False
 
 
+class Failover(_Section, frozen=True):
+    """How a chain of models goes on. Durations are protobuf durations (`120s`).
+
+    `per_try_timeout`: how long one provider may take to begin its answer. A 5xx, a failed connection and a reset always
+    go on to the next model; `retry_on_status` are the 4xx that do too. A model that failed `failures` times in a row
+    is tried last for `cooldown`.
+    """
+
+    per_try_timeout: str = "120s"
+    retry_on_status: tuple[int, ...] = (401, 402, 403, 404, 408, 425, 429)
+    failures: int = 3
+    cooldown: str = "10s"
+
+
 class Routing(_Section, frozen=True):
     llm_provider: str | None = None
     model: str | None = None
@@ -174,6 +197,8 @@ class Routing(_Section, frozen=True):
     session_cache: SessionCache = SessionCache()
     routing_budget: RoutingBudget | None = None
     route_on_user_only: bool = False
+    on_error: Literal["fallback", "fail"] = "fallback"
+    failover: Failover = Failover()
 
 
 class PromptCaching(_Section, frozen=True):

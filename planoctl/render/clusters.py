@@ -1,10 +1,19 @@
 """Envoy clusters for the providers in use: pure data for the templates."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from planoctl.config.clusters import aws_region, is_signed
+from planoctl.config.headers import CHAIN_CLUSTER_SUFFIX, FIRST_CLUSTER_SUFFIX, STREAM_CLUSTER_SUFFIX
 from planoctl.config.runtime import ModelProvider, RuntimeConfig
+
+Stage = Literal["first", "chain", "stream"]
+_STAGES: tuple[tuple[Stage, str], ...] = (
+    ("first", FIRST_CLUSTER_SUFFIX),
+    ("chain", CHAIN_CLUSTER_SUFFIX),
+    ("stream", STREAM_CLUSTER_SUFFIX),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +21,8 @@ class Cluster:
     """One provider endpoint. `hostname` is what the provider sees as Host, `sni` what TLS asks for.
 
     `signed`: Envoy signs its requests with AWS Signature Version 4, for `region`; without one Envoy looks in its
-    environment and profile.
+    environment and profile. `stage`: the cluster is for requests that have several candidates; it carries the
+    upstream stage, for a whole answer (`chain`) or a stream, or is for a `first` attempt that is made already.
     """
 
     name: str
@@ -24,6 +34,7 @@ class Cluster:
     connect_timeout: str
     signed: bool = False
     region: str | None = None
+    stage: Stage | None = None
 
     @property
     def ip(self) -> bool:
@@ -41,6 +52,13 @@ def provider_clusters(config: RuntimeConfig) -> list[Cluster]:
             continue
         clusters.setdefault(entry.cluster_name, _cluster(entry, config.overrides.upstream_connect_timeout))
     return list(clusters.values())
+
+
+def chain_clusters(clusters: list[Cluster]) -> list[Cluster]:
+    """The twins for requests with several candidates; one endpoint may serve several models."""
+    return [
+        replace(cluster, name=cluster.name + suffix, stage=stage) for cluster in clusters for stage, suffix in _STAGES
+    ]
 
 
 def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:

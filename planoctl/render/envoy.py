@@ -10,30 +10,51 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from planoctl.config.deployment import Deployment
-from planoctl.config.headers import CLUSTER, LOCAL_REPLY
+from planoctl.config.headers import (
+    ATTEMPT_ATTRIBUTE,
+    ATTEMPTS,
+    CHAIN,
+    CLUSTER,
+    DROPPED,
+    INTERNAL_LISTENER,
+    LISTENER,
+    LOCAL_REPLY,
+    ROUTE,
+    ROUTING,
+    SERVED_MODEL,
+    SERVED_PROVIDER,
+)
+from planoctl.config.registry import ModelRegistry
+from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import Listener, RuntimeConfig
-from planoctl.render.clusters import provider_clusters
+from planoctl.render.clusters import chain_clusters, provider_clusters
 from planoctl.render.local_replies import OWN_REPLY_FILTER, local_replies
 from planoctl.resources import envoy_templates
 
 BOOTSTRAP, LISTENERS, CLUSTERS, STATIC = "envoy.yaml", "lds.yaml", "cds.yaml", "envoy.static.yaml"
 
 _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-_MESSAGE_TIMEOUT = "10s"
+_MESSAGE_SECONDS = 10.0  # beside what a routing decision may take
 _BUFFER_LIMIT = 1024 * 1024  # bytes a connection or stream may hold for a reader that is too slow
 
 # Internal headers that no client may bring in (hints a client may send are read and removed by the sidecar).
 _EDGE_HEADERS = (
-    CLUSTER, LOCAL_REPLY, "x-arch-upstream", "x-arch-agent-listener-name", "x-arch-streaming-request",
+    CLUSTER, CHAIN, LISTENER, LOCAL_REPLY, "x-arch-upstream", "x-arch-agent-listener-name", "x-arch-streaming-request",
     "x-arch-llm-route", "x-arch-state", "x-arch-api-response-message", "x-arch-tool-call-message",
     "x-arch-fc-model-response",
 )  # fmt: skip
 
 # What Envoy itself adds and no provider needs to know: our cluster's name, our client's address.
 _UPSTREAM_HEADERS_TO_REMOVE = (
-    CLUSTER, "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "x-envoy-internal",
+    CLUSTER, CHAIN, "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "x-envoy-internal",
     "x-envoy-original-host", "x-envoy-expected-rq-timeout-ms",
 )  # fmt: skip
+
+
+_BREAKERS = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
+
+# What the sidecar tells clients: no provider may say it in its place.
+_OWN_RESPONSE_HEADERS = (LOCAL_REPLY, SERVED_MODEL, SERVED_PROVIDER, DROPPED, ATTEMPTS, ROUTE, ROUTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +70,7 @@ class _ListenerView:
     max_retries: int
     template: str
     prefix: str
+    internal: bool = False
 
 
 def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str]:
@@ -84,6 +106,10 @@ def _resources(text: str) -> list[dict[str, Any]]:
 
 def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
     folder = deployment.envoy_dir.absolute()
+    clusters = provider_clusters(config)
+    listeners = [_listener(listener) for listener in config.listeners]
+    if routing_model(config, ModelRegistry(config)) is not None:
+        listeners.append(_internal_listener())
     return {
         "deployment": deployment,
         "node_id": f"plano-{deployment.run_dir.parent.name or 'default'}",
@@ -91,17 +117,23 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "cds_path": str(folder / CLUSTERS),
         "watched_directory": str(folder),
         "worker_sockets": [str(deployment.worker_socket(index)) for index in range(deployment.workers)],
-        "listeners": [_listener(listener) for listener in config.listeners],
-        "clusters": provider_clusters(config),
+        "listeners": listeners,
+        "models_socket": str(deployment.models_socket),
+        "listener_header": LISTENER,
+        "internal_listener": INTERNAL_LISTENER,
+        "clusters": clusters,
+        "chains": chain_clusters(clusters) if _several_models(config) else [],
+        "chain_header": CHAIN,
+        "attempt_attribute": json.dumps(ATTEMPT_ATTRIBUTE),
+        "failover": config.routing.failover,
+        "attempt_message_timeout": _longer(config.routing.failover.per_try_timeout),
         "ca_path": config.overrides.upstream_tls_ca_path or _ca_bundle(),
         "body_limit": config.overrides.buffer_limit_bytes,
         "buffer_limit": _BUFFER_LIMIT,
-        "message_timeout": _MESSAGE_TIMEOUT,
-        "unlimited_breakers": json.dumps(
-            {"thresholds": [dict.fromkeys(("max_connections", "max_pending_requests", "max_requests"), 1_000_000)]}
-        ),
+        "message_timeout": f"{_MESSAGE_SECONDS + config.overrides.routing_timeout_ms / 1000:g}s",
+        "unlimited_breakers": json.dumps({"thresholds": [dict.fromkeys(_BREAKERS, 1_000_000)]}),
         "cluster_header": CLUSTER,
-        "mark_header": LOCAL_REPLY,
+        "own_response_headers": list(_OWN_RESPONSE_HEADERS),
         "edge_headers": _EDGE_HEADERS,
         "upstream_headers_to_remove": list(_UPSTREAM_HEADERS_TO_REMOVE),
         "own_reply_filter": OWN_REPLY_FILTER,
@@ -116,6 +148,33 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
             }
         ),
     }
+
+
+def _longer(duration: str) -> str:
+    """The upstream stage may wait for a stream's first bytes as long as the attempt may."""
+    return f"{float(duration.removesuffix('s')) + _MESSAGE_SECONDS:g}s"
+
+
+def _several_models(config: RuntimeConfig) -> bool:
+    """Whether a request can have more than one candidate at all."""
+    entries = [entry for entry in config.model_providers if not entry.internal]
+    return len(entries) > 1 or any(entry.wildcard for entry in entries)
+
+
+def _internal_listener() -> _ListenerView:
+    """Where brightstaff asks models: the same as a public listener, behind a socket that only the owner can open."""
+    return _ListenerView(
+        name="plano-internal-models",
+        display_name="internal",
+        stat_prefix="internal",
+        address="",
+        port=0,
+        timeout="300s",
+        max_retries=0,
+        template="model_listener.yaml.j2",
+        prefix="/",
+        internal=True,
+    )
 
 
 def _listener(listener: Listener) -> _ListenerView:

@@ -60,7 +60,9 @@ class Gateway:
         for index in range(self.deployment.workers):
             self.workers.append(self.start_worker(index))
         service = ["-m", "brightstaff", *self._service_arguments(), "--port", str(self.deployment.ports.brightstaff)]
-        self._others.append(self._spawn("brightstaff", [sys.executable, *service]))
+        service += ["--socket", str(self.deployment.brightstaff_socket), "--models", str(self.deployment.models_socket)]
+        self.brightstaff = self._spawn("brightstaff", [sys.executable, *service])
+        self._others.append(self.brightstaff)
         envoy = [str(find_envoy()), "-c", str(self.deployment.bootstrap_path), "--disable-hot-restart"]
         self._others.append(self._spawn("envoy", [*envoy, "--concurrency", "1", "--log-level", "warning"]))
         self._wait_ready()
@@ -68,6 +70,7 @@ class Gateway:
     def start_worker(self, index: int) -> subprocess.Popen[bytes]:
         socket_path = str(self.deployment.worker_socket(index))
         arguments = ["-m", "extproc", *self._service_arguments(), "--socket", socket_path]
+        arguments += ["--brightstaff", f"unix:{self.deployment.brightstaff_socket}"]
         return self._spawn(f"extproc-{index}", [sys.executable, *arguments])
 
     def _service_arguments(self) -> list[str]:

@@ -1,9 +1,11 @@
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from brightstaff.app import create_app
+from brightstaff.state import State
 from planoctl.config.runtime import ModelAlias, ModelProvider, RuntimeConfig
 
 CONFIG = RuntimeConfig(
@@ -20,7 +22,7 @@ ANTHROPIC = {"anthropic-version": "2023-06-01"}
 
 
 async def request(method: str, path: str, **options: Any) -> httpx.Response:
-    app = create_app(CONFIG)
+    app = create_app(State(CONFIG, Path("/nowhere")))
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://brightstaff") as client,

@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.hpack_path import MalformedBlock, find_path
-from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, frame
+from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, Reply, frame
 
 LARGEST = 48 * 1024 * 1024
 ECHO = "/test.Service/Echo"
@@ -118,7 +118,7 @@ class Wire(asyncio.Transport):
         self.closed = True
 
 
-def frames(data: bytes) -> list[tuple[int, int, int, bytes]]:
+def frames(data: bytes | bytearray) -> list[tuple[int, int, int, bytes]]:
     found = []
     position = 0
     while position < len(data):
@@ -167,7 +167,7 @@ CONVERSATION = b"".join(
 )
 
 
-def replies(sent: bytes) -> dict[int, bytes]:
+def replies(sent: bytes | bytearray) -> dict[int, bytes]:
     """The data of each stream, put together."""
     found: dict[int, bytes] = {}
     for kind, _, stream, payload in frames(sent):
@@ -332,3 +332,141 @@ def test_the_path_is_found_in_any_coding(huffman: bool, path: str) -> None:
 def test_a_block_of_garbage_is_malformed_or_has_no_path(block: bytes) -> None:
     with suppress(MalformedBlock):
         find_path(block)
+
+
+class Answers:
+    """Handlers whose replies come when the test sets them, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+        self.pending: list[asyncio.Future[Reply]] = []
+
+    def handle(self, body: bytes) -> Reply | Awaitable[Reply]:
+        self.asked.append(body)
+        if body.startswith(b"now"):
+            return b"at once:" + body
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self.pending.append(future)
+        return future
+
+
+def asked_later(*data: bytes) -> tuple[GrpcConnection, Wire, Answers]:
+    answers, wire = Answers(), Wire()
+    connection = GrpcConnection(lambda _path: answers.handle, LARGEST, set())
+    connection.connection_made(wire)
+    wire.sent.clear()
+    connection.data_received(PREFACE + headers(1) + b"".join(data))
+    return connection, wire, answers
+
+
+async def settled() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+def ended(wire: Wire) -> list[int]:
+    return [stream for kind, flags, stream, _ in frames(wire.sent) if kind == Frame.HEADERS and flags & Flag.END_STREAM]
+
+
+async def test_replies_keep_the_order_of_their_messages_while_one_is_awaited() -> None:
+    _, wire, answers = asked_later(message(1, b"later 1"), message(1, b"now 1"), message(1, b"later 2"))
+    assert answers.asked == [b"later 1"]
+    assert replies(wire.sent) == {}
+    answers.pending[0].set_result(b"first")
+    await settled()
+    assert answers.asked == [b"later 1", b"now 1", b"later 2"]
+    assert replies(wire.sent)[1] == framed(b"first", b"at once:now 1")
+    answers.pending[1].set_result(b"last")
+    await settled()
+    assert replies(wire.sent)[1] == framed(b"first", b"at once:now 1", b"last")
+
+
+async def test_streams_do_not_wait_for_the_awaited_reply_of_another() -> None:
+    connection, wire, answers = asked_later(message(1, b"later"))
+    connection.data_received(headers(3) + message(3, b"now", Flag.END_STREAM))
+    assert replies(wire.sent) == {3: framed(b"at once:now")}
+    answers.pending[0].set_result(b"done")
+    await settled()
+    assert replies(wire.sent)[1] == framed(b"done")
+
+
+async def test_a_reset_cancels_what_is_awaited_and_nothing_more_is_said_on_the_stream() -> None:
+    connection, wire, answers = asked_later(message(1, b"later"), message(1, b"now"))
+    connection.data_received(frame(Frame.RST_STREAM, 0, 1, struct.pack(">L", 8)))
+    await settled()
+    assert answers.pending[0].cancelled()
+    assert answers.asked == [b"later"]
+    assert [stream for _, _, stream, _ in frames(wire.sent) if stream] == []
+
+
+async def test_a_lost_connection_cancels_what_is_awaited() -> None:
+    connection, wire, answers = asked_later(message(1, b"later"), headers(3), message(3, b"later"))
+    connection.connection_lost(None)
+    await settled()
+    assert [future.cancelled() for future in answers.pending] == [True, True]
+    assert [stream for _, _, stream, _ in frames(wire.sent) if stream] == []
+
+
+async def test_a_stream_that_the_peer_has_finished_ends_after_its_awaited_replies() -> None:
+    _, wire, answers = asked_later(message(1, b"later"), message(1, b"now", Flag.END_STREAM))
+    assert ended(wire) == []
+    answers.pending[0].set_result(b"first")
+    await settled()
+    assert replies(wire.sent)[1] == framed(b"first", b"at once:now")
+    assert ended(wire) == [1]
+
+
+async def test_a_connection_that_drains_waits_for_awaited_replies() -> None:
+    connection, wire, answers = asked_later(message(1, b"later", Flag.END_STREAM))
+    connection.drain()
+    assert not wire.closed
+    answers.pending[0].set_result(b"done")
+    await settled()
+    assert replies(wire.sent)[1] == framed(b"done")
+    assert wire.closed
+
+
+async def test_awaited_replies_heed_the_peers_window() -> None:
+    connection, wire, answers = asked_later(message(1, b"later", Flag.END_STREAM))
+    connection.data_received(frame(Frame.SETTINGS, 0, 0, struct.pack(">HL", 4, 10)))
+    answers.pending[0].set_result(b"x" * 20)
+    await settled()
+    assert replies(wire.sent)[1] == framed(b"x" * 20)[:10]
+    assert ended(wire) == []
+    connection.data_received(frame(Frame.WINDOW_UPDATE, 0, 1, struct.pack(">L", 100)))
+    assert replies(wire.sent)[1] == framed(b"x" * 20)
+    assert ended(wire) == [1]
+
+
+@pytest.mark.parametrize("cancelled", [True, False])
+async def test_a_handler_that_fails_resets_its_stream_and_no_other(cancelled: bool) -> None:
+    connection, wire, answers = asked_later(message(1, b"later"), message(1, b"now"), headers(3), message(3, b"later"))
+    if cancelled:
+        answers.pending[0].cancel()
+    else:
+        answers.pending[0].set_exception(ValueError("a fault"))
+    await settled()
+    assert (Frame.RST_STREAM, 0, 1, struct.pack(">L", 2)) in frames(wire.sent)
+    assert answers.asked == [b"later", b"later"]
+    answers.pending[1].set_result(b"well")
+    await settled()
+    assert replies(wire.sent) == {3: framed(b"well")}
+    connection.data_received(message(1, b"now") + message(3, b"now"))
+    assert replies(wire.sent) == {3: framed(b"well", b"at once:now")}
+    assert not wire.closed
+
+
+@pytest.mark.parametrize("parts", [(), (b"one",), (b"one", b"two", b"three")])
+async def test_a_message_may_be_answered_by_several_replies_or_none(parts: tuple[bytes, ...]) -> None:
+    wire = Wire()
+    connection = GrpcConnection(lambda _path: lambda _body: parts, LARGEST, set())
+    connection.connection_made(wire)
+    wire.sent.clear()
+    connection.data_received(PREFACE + headers(1) + message(1, b"x", Flag.END_STREAM))
+    assert replies(wire.sent).get(1, b"") == framed(*parts)
+    assert ended(wire) == [1]
+    _, later, answers = asked_later(message(1, b"later", Flag.END_STREAM))
+    answers.pending[0].set_result(parts)
+    await settled()
+    assert replies(later.sent).get(1, b"") == framed(*parts)
+    assert ended(later) == [1]

@@ -1,3 +1,6 @@
+from typing import Any
+
+from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,3 +70,47 @@ def test_an_immediate_reply_carries_status_headers_body_and_details() -> None:
     response = reply.immediate_response
     assert (response.status.code, response.body, response.details) == (404, b"{}", "plano_x")
     assert response.headers == mutation({"allow": "POST"}, [])
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=40), min_size=1, max_size=8), st.dictionaries(names, st.text(), max_size=3)
+)
+def test_the_clusters_of_a_chain_are_the_metadata_that_protobuf_would_write(
+    clusters: list[str], metadata: dict[str, str]
+) -> None:
+    metadata.pop("priority_groups", None)
+    reply = pb.ProcessingResponse.FromString(replies.request_body({}, [], None, metadata, tuple(clusters)))
+    expected = struct_pb2.Struct()
+    groups: list[Any] = [
+        {"name": f"attempt-{number}", "clusters": [{"cluster_name": cluster, "weight": 1}]}
+        for number, cluster in enumerate(clusters, 1)
+    ]
+    expected.update({"plano": {**metadata, "priority_groups": groups}})
+    assert reply.dynamic_metadata == expected
+
+
+@given(headers, st.lists(names, max_size=4), st.none() | bodies, st.integers(0, 2**40))
+def test_an_attempts_request_is_the_message_that_protobuf_would_write(
+    changes: dict[str, str], removed: list[str], body: bytes | None, length: int
+) -> None:
+    changes.pop("content-length", None)
+    reply = pb.ProcessingResponse.FromString(replies.attempt_body(changes, removed, body, length))
+    common = pb.CommonResponse()
+    common.header_mutation.CopyFrom(
+        mutation({**changes, "content-length": str(length if body is None else len(body))}, removed)
+    )
+    if body == b"":
+        common.body_mutation.clear_body = True
+    elif body is not None:
+        common.body_mutation.body = body
+    assert reply == pb.ProcessingResponse(request_body=pb.BodyResponse(response=common))
+
+
+@given(headers, st.lists(names, max_size=4))
+def test_an_attempts_response_headers_are_the_message_that_protobuf_would_write(
+    changes: dict[str, str], removed: list[str]
+) -> None:
+    reply = pb.ProcessingResponse.FromString(replies.attempt_response_headers(changes, removed))
+    assert reply.WhichOneof("response") == "response_headers"
+    assert reply.response_headers.response.header_mutation == mutation(changes, removed)
+    assert not reply.HasField("mode_override")

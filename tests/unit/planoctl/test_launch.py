@@ -68,10 +68,14 @@ def test_commands_name_files_and_never_values_of_secrets() -> None:
     children = {child.name: child for child in plan().children}
     assert children["extproc-1"].argv[2:] == (
         *("-m", "extproc", "--config", "/run/plano/plano_config_rendered.yaml", "--secrets", "/run/plano/secrets.json"),
-        *("--socket", "/run/plano/extproc-1.sock", "--log-level", "debug"),
+        *("--socket", "/run/plano/extproc-1.sock", "--brightstaff", "unix:/run/plano/brightstaff.sock"),
+        *("--log-level", "debug"),
     )
     assert children["extproc-1"].stale_files == ("/run/plano/extproc-1.sock",)
-    assert children["brightstaff"].argv[-4:] == ("--port", "7001", "--log-level", "debug")
+    assert children["brightstaff"].argv[-8:] == (
+        *("--port", "7001", "--socket", "/run/plano/brightstaff.sock", "--models", "/run/plano/models.sock"),
+        *("--log-level", "debug"),
+    )
     assert children["envoy"].argv[:3] == ("/opt/envoy", "-c", "/run/plano/envoy/envoy.yaml")
     assert children["envoy"].argv[4:8] == ("--concurrency", "3", "--log-level", "trace")
 

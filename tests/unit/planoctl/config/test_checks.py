@@ -38,9 +38,12 @@ _AGENT = "{id: a, description: d}"
         "url: 'http://p', api_key: $CUSTOM_API_KEY}]}",
         _HEAD + "routing: {session_cache: {type: redis, url: 'rediss://cache'}}",
         _HEAD + "routing: {session_cache: {type: redis, url: 'redis://:$CUSTOM_API_KEY@cache'}}",
-        _HEAD
-        + "model_metrics_sources: [{type: cost, provider: models.dev}]\nrouting: {routing_budget: "
-        "{max_switch_spend_pct: 100}}",
+        _HEAD + "routing: {routing_budget: {max_switch_spend_pct: 100}}",
+        *(
+            _HEAD + _GPT + "routing_preferences: [{name: n, description: d, models: [gpt-4o], selection_policy: "
+            f"{{prefer: {policy}}}}}]"
+            for policy in ("cheapest", "fastest", "none")
+        ),
         _HEAD + "overrides: {use_agent_orchestrator: true}\nagents: [{id: boss, url: 'http://boss'}]",
         _HEAD + "endpoints: {my-api.v2: {endpoint: [a, 'b:81']}}",
         _listeners(_MODEL, _agent_listener(_AGENT), _agent_listener(_AGENT, "port: 8002").replace("desk", "other"))

@@ -195,11 +195,6 @@ def _preferences(*entries: str, rest: str = "") -> str:
             "model_metrics_sources[1]",
         ),
         (
-            _HEAD + "routing: {routing_budget: {max_switch_spend_pct: 20}}",
-            "routing.routing_budget is configured but no cost metrics source is configured",
-            "routing.routing_budget",
-        ),
-        (
             _HEAD + "routing: {session_cache: {type: redis}}",
             "session_cache.url is required when type is redis",
             "routing.session_cache",
@@ -226,20 +221,6 @@ def test_a_fault_has_the_message_users_search_for(faults, text: str, message: st
         (
             _providers(_GPT, "{model: mistral/gpt-4o, access_key: $MISTRAL_API_KEY}"),
             "Duplicate model_id gpt-4o",
-        ),
-        (
-            _preferences("{name: c, description: d, models: [gpt-4o], selection_policy: {prefer: cheapest}}"),
-            (
-                "routing_preferences route 'c' uses prefer: cheapest but no cost metrics source is configured — add a "
-                "cost metrics source to model_metrics_sources"
-            ),
-        ),
-        (
-            _preferences("{name: c, description: d, models: [gpt-4o], selection_policy: {prefer: fastest}}"),
-            (
-                "routing_preferences route 'c' uses prefer: fastest but no latency metrics source is configured — add "
-                "a latency metrics source to model_metrics_sources"
-            ),
         ),
     ],
 )

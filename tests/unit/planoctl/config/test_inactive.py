@@ -3,13 +3,16 @@ import pytest
 from planoctl.config.inactive import inactive
 from planoctl.config.runtime import (
     Listener,
+    Overrides,
     PromptCaching,
     RateLimit,
     RateLimitQuota,
     RateLimitSelector,
-    RoutingPreference,
+    Routing,
+    RoutingBudget,
     RuntimeConfig,
     StateStorage,
+    Tracing,
 )
 
 MODEL = Listener(type="model", name="llm", port=12000)
@@ -30,7 +33,10 @@ def test_a_plain_gateway_gets_no_warning() -> None:
             "ratelimits",
             (RateLimit(model="m", selector=RateLimitSelector(key="k"), limit=RateLimitQuota(tokens=1, unit="hour")),),
         ),
-        ("routing_preferences", (RoutingPreference(name="n", description="d", models=("m",)),)),
+        ("routing.route_on_user_only", Routing(route_on_user_only=True)),
+        ("routing.routing_budget", Routing(routing_budget=RoutingBudget(max_switch_spend_pct=20))),
+        ("overrides.llm_routing_model", Overrides(llm_routing_model="plano/orchestrator")),
+        ("tracing", Tracing(random_sampling=100)),
         ("prompt_caching", PromptCaching(enabled=True)),
         ("state_storage", StateStorage(type="memory")),
         ("listeners", (MODEL, Listener(type="agent", name="a", port=8001))),
@@ -38,5 +44,5 @@ def test_a_plain_gateway_gets_no_warning() -> None:
     ],
 )
 def test_what_is_asked_for_and_not_done_is_said(path: str, value: object) -> None:
-    (warning,) = inactive(config(**{path: value}))
+    (warning,) = inactive(config(**{path.partition(".")[0]: value}))
     assert (warning.severity, warning.code, warning.path) == ("warning", "not-active-yet", path)

@@ -83,7 +83,6 @@ def test_the_reference_renders_byte_for_byte() -> None:
 def test_the_reference_is_doubtful_in_known_ways_only() -> None:
     config = load_config(_DATA / "plano_config_full_reference.yaml", environment=_ENVIRONMENT)
     assert [warning.code for warning in config.warnings] == [
-        "missing-metrics-source",
         "undeclared-agent",
         "short-connect-timeout",
         "inactive-key",

@@ -1,7 +1,8 @@
 import pytest
 
 from planoctl.config.registry import ModelRegistry
-from planoctl.config.runtime import ModelProvider, RuntimeConfig
+from planoctl.config.routing_model import routing_model
+from planoctl.config.runtime import ModelAlias, ModelProvider, Overrides, RuntimeConfig
 
 
 def registry(*entries: ModelProvider) -> ModelRegistry:
@@ -59,3 +60,86 @@ def test_the_list_names_each_model_once_in_order_and_no_internal_one() -> None:
     assert len(listed) > 1
     assert all(name.startswith("xiaomi/") for name in listed[1:])
     assert len(set(listed)) == len(listed)
+
+
+def model(name: str, *fallbacks: str) -> ModelProvider:
+    return ModelProvider(
+        name=name, provider_interface=name.partition("/")[0], model=name.partition("/")[2], fallbacks=fallbacks
+    )
+
+
+FALLING_BACK = ModelRegistry(
+    RuntimeConfig(
+        version="v0.4.0",
+        model_providers=(
+            model("openai/a", "anthropic/b", "gone", "openai/a", "quick"),
+            model("anthropic/b", "mistral/c"),
+            model("mistral/c"),
+            wildcard("groq", "groq"),
+        ),
+        model_aliases={
+            "quick": ModelAlias(target="groq/new"),
+            "main": ModelAlias(target="openai/a"),
+            "alone": ModelAlias(target="openai/a", fallbacks=()),
+            "other": ModelAlias(target="openai/a", fallbacks=("mistral/c", "main")),
+        },
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("openai/a", ["openai/a", "anthropic/b", "groq/new"]),
+        ("a", ["openai/a", "anthropic/b", "groq/new"]),
+        ("main", ["openai/a", "anthropic/b", "groq/new"]),
+        ("alone", ["openai/a"]),
+        ("other", ["openai/a", "mistral/c"]),
+        ("anthropic/b", ["anthropic/b", "mistral/c"]),
+        ("mistral/c", ["mistral/c"]),
+        ("groq/whatever", ["groq/whatever"]),
+    ],
+)
+def test_a_model_falls_back_on_what_its_entry_or_its_alias_names_once_each_and_not_further(
+    name: str, names: list[str]
+) -> None:
+    candidate = FALLING_BACK.resolve(name)
+    assert candidate is not None
+    assert [found.name for found in FALLING_BACK.with_fallbacks(name, candidate)] == names
+    assert [found.name for found in FALLING_BACK.chain([name])] == names
+
+
+def test_the_fallbacks_of_ranked_models_come_after_all_of_them() -> None:
+    found = FALLING_BACK.chain(["anthropic/b", "nobody/knows", "main", "openai/a"])
+    assert [candidate.name for candidate in found] == ["anthropic/b", "openai/a", "mistral/c", "groq/new"]
+    assert FALLING_BACK.chain([]) == FALLING_BACK.chain(["nobody/knows"]) == []
+
+
+@pytest.mark.parametrize(
+    ("named", "model"),
+    [
+        (None, None),
+        ("", None),
+        ("embedded", None),
+        ("openai/a", "openai/a"),
+        ("main", "openai/a"),
+        ("plano/openai/a", "openai/a"),
+        ("groq/small", "groq/small"),
+        ("nobody/knows", None),
+        ("arch-function", None),
+    ],
+)
+def test_only_a_declared_model_takes_routing_decisions(named: str | None, model: str | None) -> None:
+    internal = ModelProvider(name="arch-function", provider_interface="plano", model="Arch-Function", internal=True)
+    config = RuntimeConfig(
+        version="v0.4.0",
+        model_providers=(
+            ModelProvider(name="openai/a", provider_interface="openai", model="a"),
+            wildcard("groq", "groq"),
+            internal,
+        ),
+        model_aliases={"main": ModelAlias(target="openai/a")},
+        overrides=Overrides(llm_routing_model=named),
+    )
+    found = routing_model(config, ModelRegistry(config))
+    assert (found and found.name) == model

@@ -101,6 +101,10 @@ def test_versions_are_accepted_with_and_without_v(version: str) -> None:
             ]
         ],
         (_minimal(overrides={"max_request_bytes": 1023}), "out-of-range", "overrides.max_request_bytes", "1023"),
+        (_minimal(overrides={"routing_timeout_ms": 0}), "out-of-range", "overrides.routing_timeout_ms", "0"),
+        (_minimal(overrides={"routing_timeout_ms": 60_001}), "out-of-range", "overrides.routing_timeout_ms", "60001"),
+        (_minimal(overrides={"routing_prompt": "v2"}), "unknown-value", "overrides.routing_prompt", "'v2' is not one"),
+        (_minimal(routing={"on_error": "retry"}), "unknown-value", "routing.on_error", "'retry' is not one of"),
         (
             _minimal(ratelimits=[{"model": "m", "selector": {"key": "k"}, "limit": {"tokens": 1, "unit": "week"}}]),
             "unknown-value",

@@ -86,6 +86,22 @@ def test_later_sections_are_read(load) -> None:
     assert config.routing.routing_budget.cache_read_discount == 0.1
 
 
+def test_what_a_routing_decision_may_take_is_read(load) -> None:
+    untouched = load(_HEAD).runtime
+    assert untouched.overrides.routing_timeout_ms == 2000
+    assert untouched.overrides.routing_prompt is None
+    assert untouched.overrides.orchestrator_model_context_length is None
+    assert untouched.routing.on_error == "fallback"
+    config = load(
+        _HEAD + "overrides: {routing_timeout_ms: 500, routing_prompt: arch_router_v1, "
+        "orchestrator_model_context_length: 4096}\nrouting: {on_error: fail}"
+    ).runtime
+    assert config.overrides.routing_timeout_ms == 500
+    assert config.overrides.routing_prompt == "arch_router_v1"
+    assert config.overrides.orchestrator_model_context_length == 4096
+    assert config.routing.on_error == "fail"
+
+
 @pytest.mark.parametrize(
     "document",
     [

@@ -1,0 +1,62 @@
+"""brightstaff's metrics, and the one place where those of all processes are read.
+
+Processes share a folder of memory-mapped files, named by PROMETHEUS_MULTIPROC_DIR; without it each has its own.
+"""
+
+import os
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from brightstaff.routing.decision import Decision, Outcome
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_DECISIONS = Counter(
+    "brightstaff_router_decisions_total",
+    "Routing decisions. `fallback`: no preference fits, or the router failed.",
+    ("route", "selected_model", "fallback"),
+)
+_DURATION = Histogram(
+    "brightstaff_router_decision_duration_seconds", "Time for a routing decision.", ("route",), buckets=_SECONDS
+)
+_FAILURES = Counter("brightstaff_router_failures_total", "Decisions that failed, by reason.", ("route", "reason"))
+_SERVICE = Counter("brightstaff_routing_service_requests_total", "Requests to /routing/v1/*.", ("outcome",))
+_SESSIONS = Counter("brightstaff_session_cache_events_total", "Session affinity look-ups and stores.", ("outcome",))
+
+
+def record_decision(path: str, decision: Decision) -> None:
+    """`path`: who asked, `llm`, `routing` or `agent`. Models and routes are the configuration's, so they are few."""
+    fallback = decision.outcome in (Outcome.NO_ROUTE, Outcome.FAILED)
+    failed = decision.outcome is Outcome.FAILED
+    selected = decision.models[0] if decision.models else "unknown" if failed else "none"
+    _DECISIONS.labels(path, selected, str(fallback).lower()).inc()
+    _DURATION.labels(path).observe(decision.seconds)
+    if failed:
+        _FAILURES.labels(path, decision.reason_code or "error").inc()
+
+
+def record_unanswered(reason: str, count: int) -> None:
+    """Decisions that a sidecar asked for in vain: `timeout` or `unavailable`."""
+    _FAILURES.labels("llm", reason).inc(count)
+
+
+def record_service_request(outcome: str) -> None:
+    """`decision_served`, `no_candidates`, `policy_error`, `pinned` or `bad_request`."""
+    _SERVICE.labels(outcome).inc()
+
+
+def record_session_event(outcome: str) -> None:
+    """`hit`, `miss`, `store`, `error` or `store_error`."""
+    _SESSIONS.labels(outcome).inc()
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

@@ -1,0 +1,1 @@
+"""Routing decisions: which models a conversation should go to, best first."""

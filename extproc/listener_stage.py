@@ -1,0 +1,344 @@
+"""The listener stage: one object per ext_proc stream, fed with Envoy's messages in order.
+
+Performance-sensitive: every request passes here (`make bench`).
+"""
+
+import logging
+import time
+from collections.abc import Awaitable
+from typing import Any
+
+from extproc import replies
+from extproc.chain import CARRIED_BYTES, LONGEST, Chain, describe, possible
+from extproc.credentials import CLIENT_CREDENTIALS
+from extproc.decision import Decided, decide
+from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath, local_error
+from extproc.exchange import BodyMode, Exchange
+from extproc.local_replies import explain
+from extproc.request_body import RequestBody
+from extproc.routing import ROUTED_FORMATS
+from extproc.selection import select_candidate
+from extproc.services import Services
+from extproc.snapshot import Snapshot
+from hermesllm.error_bodies import render_error
+from hermesllm.errors import GatewayError, InvalidRequest
+from hermesllm.formats import Format, client_endpoint
+from plano_pb import ext_proc_pb2 as pb
+from planoctl.config.headers import (
+    ATTEMPT_COUNT,
+    ATTEMPTS,
+    BRIGHTSTAFF,
+    CHAIN,
+    CLIENT_HINTS,
+    CLUSTER,
+    INTERNAL_LISTENER,
+    INTERNAL_NAMES,
+    INTERNAL_PREFIXES,
+    LISTENER,
+    LOCAL_REPLY,
+    MAX_RETRIES,
+    PROVIDER_HINT,
+    TRANSLATED,
+)
+from planoctl.config.registry import Candidate
+
+log = logging.getLogger(__name__)
+
+_ANTHROPIC_SHAPED = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
+_JSON_HEADERS = {"content-type": "application/json"}
+_REDIRECT_STATUS = 300
+_BAD_GATEWAY = 502
+_ERROR_STATUS = 400
+_LATEST_MEASURED = 3600.0
+
+
+class ListenerStage:
+    """Decides and rewrites one request of a model listener."""
+
+    def __init__(self, snapshot: Snapshot, services: Services) -> None:
+        self._snapshot = snapshot
+        self._services = services
+        self._headers: dict[str, str] = {}
+        self._format = Format.CHAT
+        self._exchange: Exchange | None = None
+        self._chain: Chain | None = None
+        self._decided: Decided | None = None
+        self._mode = BodyMode.NONE
+        self._status = 0
+        self._mark: str | None = None
+        self._served_here = False
+        self._streams = False
+        self._forwarded = 0.0
+
+    def handle(self, message: pb.ProcessingRequest) -> bytes | Awaitable[bytes]:
+        """The serialised reply to one message. Never raises: a fault becomes a 500 in the client's format."""
+        kind = message.WhichOneof("request")
+        try:
+            match kind:
+                case "request_headers":
+                    return self._request_headers(message.request_headers)
+                case "request_body":
+                    return self._request_body(message.request_body.body)
+                case "response_headers":
+                    return self._response_headers(message.response_headers)
+                case "response_body":
+                    return self._response_body(message.response_body)
+                case _:
+                    return self._fault(kind, ValueError(f"unexpected message {kind}"))
+        except GatewayError as error:
+            return self._refuse(error, kind)
+        except Exception as fault:  # noqa: BLE001 — the edge: whatever it is, the client gets an answer, the log the trace
+            return self._fault(kind, fault)
+
+    @property
+    def _request_id(self) -> str | None:
+        return self._headers.get("x-request-id")
+
+    def _request_headers(self, message: pb.HttpHeaders) -> bytes:
+        self._headers = headers = _headers(message)
+        path = headers.get(":path", "")
+        endpoint = client_endpoint(path)
+        if endpoint is None:
+            self._format = Format.ANTHROPIC if "anthropic-version" in headers else Format.CHAT
+            raise UnknownPath(path)
+        self._format = endpoint.format
+        if headers.get(":method") != "POST":
+            raise MethodNotAllowed(headers.get(":method", "")[:20], path)
+        if self._snapshot.filtered:  # requests must not slip past a guard that does not stand there yet
+            raise FiltersUnavailable
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self._limit:
+            raise BodyTooLarge(self._limit)
+        if message.end_of_stream:
+            raise InvalidRequest("Request parsing error: the request has no body", remedy="Send a JSON object.")
+        return replies.CONTINUE_REQUEST_HEADERS
+
+    @property
+    def _shape(self) -> str:
+        """Whose error shape Envoy's own replies take."""
+        return "anthropic" if self._format in _ANTHROPIC_SHAPED else self._format.value
+
+    @property
+    def _limit(self) -> int:
+        return self._snapshot.config.overrides.max_request_bytes
+
+    def _request_body(self, encoded: bytes) -> bytes | Awaitable[bytes]:
+        body = RequestBody.read(encoded, self._headers.get("content-encoding", ""), self._limit)
+        if self._format in ROUTED_FORMATS and self._headers.get(LISTENER) != INTERNAL_LISTENER:
+            inline = body.take_inline_preferences()
+            if inline.preferences or (self._snapshot.config.routing_preferences and not inline.present):
+                return self._routed(body)
+        return self._forward(body, self._named(body))
+
+    def _named(self, body: RequestBody) -> list[Candidate]:
+        """The candidates of the model that the client names."""
+        registry = self._snapshot.registry
+        hint = self._headers.get(PROVIDER_HINT, "").strip() or None
+        model = body.document.get("model")
+        return registry.with_fallbacks(model or "", select_candidate(registry, model, hint))
+
+    async def _routed(self, body: RequestBody) -> bytes:
+        """As `_request_body`, after asking brightstaff."""
+        try:
+            named = self._named(body) if body.document.get("model") or self._snapshot.registry.default else []
+            self._decided = decided = await decide(
+                self._services.routing, self._snapshot, self._format, self._headers, body, named
+            )
+            candidates = self._snapshot.registry.chain(decided.models)
+            return self._forward(body, candidates or named or self._named(body))
+        except GatewayError as error:
+            return self._refuse(error, "request_body")
+        except Exception as fault:  # noqa: BLE001 — the edge, as in `handle`
+            return self._fault("request_body", fault)
+
+    def _forward(self, body: RequestBody, candidates: list[Candidate]) -> bytes:
+        """The reply that sends the request on its way to the first of `candidates` that can serve it."""
+        self._streams = body.document.get("stream") is True
+        if self._format is Format.COUNT_TOKENS:
+            able = [candidate for candidate in candidates if candidate.provider.speaks(Format.COUNT_TOKENS)]
+            if not able:
+                return self._count_here(body)
+            candidates = able
+        if len(candidates) > 1:
+            ordered = self._services.health.ordered(candidates)[:LONGEST]
+            exchanges = possible([self._new_exchange(each) for each in ordered], self._headers, body.document)
+            if len(exchanges) > 1:
+                return self._forward_chain(body, Chain(tuple(exchanges)))
+            candidates = [exchanges[0].candidate]
+        return self._forward_single(body, self._new_exchange(candidates[0]))
+
+    def _new_exchange(self, candidate: Candidate) -> Exchange:
+        limit = self._snapshot.config.overrides.buffer_limit_bytes
+        return Exchange(self._format, candidate, body_limit=limit, request_id=self._request_id)
+
+    def _forward_single(self, body: RequestBody, exchange: Exchange) -> bytes:
+        candidate = exchange.candidate
+        try:
+            request = exchange.request(self._headers, body.raw, body.document)
+        except GatewayError as error:
+            error.provider = error.provider or candidate.provider.id
+            error.model = error.model or candidate.model
+            raise
+        self._exchange = exchange
+        removed = [*request.remove_headers, *_internal(self._headers), *body.outdated_headers]
+        changed = body.raw if request.body is None and body.changed else request.body
+        self._forwarded = time.monotonic()
+        return replies.request_body(request.set_headers, removed, changed, self._metadata(body, candidate))
+
+    def _forward_chain(self, body: RequestBody, chain: Chain) -> bytes:
+        """The body goes on as the client sent it, and the upstream stage makes each attempt's request of it.
+
+        Small ones that want a whole answer are prepared for the first attempt here: mostly it is the only one.
+        """
+        first = chain.attempt(1)
+        self._chain, self._exchange = chain, first
+        changes = {CHAIN: "1", MAX_RETRIES: str(len(chain.exchanges) - 1)}
+        removed = [name for name in _internal(self._headers) if name not in changes]
+        sent = body.raw if body.changed else None
+        prepared = not self._streams and len(body.raw) <= CARRIED_BYTES
+        if prepared:
+            request = first.request(self._headers, body.raw, body.document)
+            del request.set_headers[CLUSTER]
+            changes |= request.set_headers
+            removed += request.remove_headers
+            sent = sent if request.body is None else request.body
+        metadata = self._metadata(body, first.candidate)
+        metadata["models"] = ", ".join(chain.models)
+        metadata["chain"] = describe(chain, self._format, self._headers, body.raw if prepared else None)
+        clusters = chain.clusters(stream=self._streams, prepared=prepared)
+        self._forwarded = time.monotonic()
+        return replies.request_body(changes, [*removed, *body.outdated_headers], sent, metadata, clusters)
+
+    def _metadata(self, body: RequestBody, candidate: Candidate) -> dict[str, str]:
+        metadata = {
+            "client_format": self._shape,
+            "provider": candidate.provider.id,
+            "model": candidate.model,
+            "requested_model": str(body.document.get("model") or "")[:200],
+        }
+        if self._decided is not None:
+            metadata |= self._decided.metadata()
+        return metadata
+
+    def _count_here(self, body: RequestBody) -> bytes:
+        """A provider that cannot count: brightstaff does, with a tokenizer of its own."""
+        self._served_here = True
+        removed = [name for name in (*body.outdated_headers, *CLIENT_CREDENTIALS) if name in self._headers]
+        changed = body.raw if body.changed else None
+        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, changed, {"client_format": self._shape})
+
+    def _response_headers(self, message: pb.HttpHeaders) -> bytes:
+        headers = _headers(message)
+        self._status = int(headers.get(":status", "0"))
+        self._mark = headers.get(LOCAL_REPLY)
+        changes: dict[str, str] = {}
+        removed: list[str] = []
+        metadata: dict[str, str] | None = None
+        if self._exchange is None:
+            own = self._status < _ERROR_STATUS or (self._served_here and self._mark is None)
+            self._mode = BodyMode.NONE if own else BodyMode.BUFFERED
+            if self._mode is BodyMode.BUFFERED:
+                removed.append("content-length")
+        else:
+            metadata = self._attempted(headers, changes, removed)
+            translated = self._chain is not None and self._streams and TRANSLATED in headers
+            head = self._exchange.passed_head() if translated else self._exchange.response_head(self._status, headers)
+            self._mode = head.mode
+            changes |= head.set_headers
+            removed += head.remove_headers
+        if self._format in _ANTHROPIC_SHAPED and self._request_id and "request-id" not in headers:
+            changes["request-id"] = self._request_id
+        if self._mark is not None:
+            removed.append(LOCAL_REPLY)
+        if message.end_of_stream and self._mode is not BodyMode.NONE:
+            return self._bodiless()
+        return replies.response_headers(changes, removed, self._mode, metadata)
+
+    def _attempted(self, headers: dict[str, str], changes: dict[str, str], removed: list[str]) -> dict[str, str] | None:
+        """Notes which attempt this is the answer of, and what that says about the candidates. Adds the headers."""
+        text = headers.get(ATTEMPT_COUNT, "")
+        count = int(text) if text.isdecimal() else 1
+        if text:
+            removed.append(ATTEMPT_COUNT)
+            changes[ATTEMPTS] = text
+        if self._decided is not None:
+            changes |= self._decided.headers()
+        health, metadata, chain = self._services.health, None, self._chain
+        if chain is not None:
+            for failed in chain.exchanges[: count - 1]:
+                health.failed(failed.candidate.name)
+            self._exchange = served = chain.attempt(count)
+            metadata = {"provider": served.candidate.provider.id, "model": served.candidate.model}
+        exchange = self._exchange
+        if exchange is not None:
+            if self._mark is not None or self._status >= 500 or self._status in (429, 408):
+                health.failed(exchange.candidate.name)
+            elif self._status < _REDIRECT_STATUS:
+                health.succeeded(exchange.candidate.name)
+                if self._snapshot.observed and count == 1:
+                    elapsed = time.monotonic() - self._forwarded
+                    self._services.latencies.add(exchange.candidate.name, elapsed, stream=self._streams)
+        return metadata
+
+    def _bodiless(self) -> bytes:
+        """The answer in place of a response that has headers only, where the client needs a body."""
+        body = self._whole_body(b"")
+        return replies.immediate(self._status, _JSON_HEADERS, body, "plano_provider_error")
+
+    def _response_body(self, message: pb.HttpBody) -> bytes:
+        exchange = self._exchange
+        if self._mode is BodyMode.STREAMED and exchange is not None:
+            chunk = exchange.response_chunk(message.body, end=message.end_of_stream)
+            if exchange.abandoned:  # the headers are out, so this resets the stream, and the provider's with it
+                return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
+            return replies.response_chunk(chunk)
+        return replies.response_body(self._whole_body(message.body), _JSON_HEADERS if exchange is None else {})
+
+    def _whole_body(self, body: bytes) -> bytes:
+        """The client's body for a BUFFERED response. Raises GatewayError."""
+        exchange = self._exchange
+        if exchange is None:
+            return self._render(local_error(self._status, self._limit))
+        if self._mark is not None:
+            raise explain(self._mark, self._status, exchange.candidate)
+        if self._status >= _REDIRECT_STATUS:
+            return exchange.upstream_error(body)
+        return exchange.response_body(body)
+
+    def _refuse(self, error: GatewayError, kind: str | None) -> bytes:
+        body = self._render(error)
+        if self._exchange is not None:
+            body = self._exchange.redacted(body)
+        if kind == "response_body":
+            if self._mode is BodyMode.STREAMED:
+                return replies.response_chunk(body)
+            return replies.response_body(body, {":status": str(error.status), **_JSON_HEADERS})
+        changes = dict(_JSON_HEADERS)
+        if isinstance(error, MethodNotAllowed):
+            changes["allow"] = "POST"
+        if self._format in _ANTHROPIC_SHAPED and self._request_id:
+            changes["request-id"] = self._request_id
+        return replies.immediate(error.status, changes, body, f"plano_{error.code}")
+
+    def _render(self, error: GatewayError) -> bytes:
+        return render_error(self._format, error.report().about(request_id=self._request_id))
+
+    def _fault(self, kind: str | None, fault: Exception) -> bytes:
+        log.error("request_id=%s: fault while handling %s", self._request_id, kind, exc_info=fault)
+        error = GatewayError("Internal gateway error", remedy="Report it with the request id; the log has the details.")
+        return self._refuse(error, kind)
+
+
+def _headers(message: pb.HttpHeaders) -> dict[str, str]:
+    """Headers by lower-case name, one letter per byte; of a repeated header the first value counts."""
+    sent = message.headers.headers
+    headers = {header.key: header.raw_value.decode("latin-1") for header in sent}
+    if len(headers) < len(sent):
+        headers = {header.key: header.raw_value.decode("latin-1") for header in reversed(sent)}
+    return headers
+
+
+def _internal(headers: dict[str, Any]) -> list[str]:
+    return [
+        name for name in headers if name.startswith(INTERNAL_PREFIXES) or name in INTERNAL_NAMES or name in CLIENT_HINTS
+    ]

@@ -1,0 +1,30 @@
+"""What a worker knows of the configuration."""
+
+from dataclasses import dataclass
+
+from planoctl.config.inactive import has_filters
+from planoctl.config.registry import ModelRegistry
+from planoctl.config.runtime import RuntimeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A configuration and what is derived from it. Swapped whole; a request keeps the one it started with.
+
+    `observed`: latencies of models matter to a routing preference.
+    """
+
+    config: RuntimeConfig
+    registry: ModelRegistry
+    filtered: bool
+    observed: bool
+
+    @classmethod
+    def of(cls, config: RuntimeConfig) -> "Snapshot":
+        listener = config.model_listener
+        return cls(
+            config,
+            ModelRegistry(config),
+            filtered=listener is not None and has_filters(listener),
+            observed=any(each.selection_policy.prefer == "fastest" for each in config.routing_preferences),
+        )
