@@ -29,6 +29,7 @@ COMMANDS = {
     "logs": Entry("planoctl.cli.logs:logs", "Gateway", "Show what the processes wrote."),
     "validate": Entry("planoctl.cli.validate:validate", "Configuration", "Check a configuration without starting it."),
     "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the processes yourself."),
+    "route": Entry("planoctl.cli.route:route", "Configuration", "Show which models a prompt would go to, and why."),
     "demo": Entry("planoctl.cli.demo:demo", "Try it", "Start a gateway with a fake provider and ask it something."),
     "mock-provider": Entry(
         "planoctl.mock_provider.cli:mock_provider",
