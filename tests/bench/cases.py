@@ -49,7 +49,8 @@ _UNARY_RATIO = Target("ratio", 1 / 8)
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One kind of traffic: the client's API (`chat` or `messages`), the upstream's (`openai`, `anthropic`, `bedrock`).
+    """One kind of traffic: the client's API (`chat`, `messages`), and the upstream's (`openai`, `anthropic`, `bedrock`)
+    or an alias of the gateway (`chain`, `failover`).
 
     The bare Envoy is sent the same requests, so its upstream answers them in the client's own API.
     """
@@ -133,6 +134,16 @@ CASES = (
         targets=(Target("added_p50_ms", 0.6, at_most=True),),
     ),
     Case("one at a time, messages → openai", "messages", "openai", connections=1),
+    # At least 60 % of the first case and of the streams above: what it costs to be ready for a failover.
+    Case("unary, chat → chain of two", "chat", "chain", targets=(Target("rps", 3000),)),
+    Case(f"{STREAMS} streams, chat → chain of two", "chat", "chain", stream=True, connections=STREAMS),
+    Case(
+        "one at a time, chat → failover",
+        "chat",
+        "failover",
+        connections=1,
+        targets=(Target("added_p50_ms", 5.6, at_most=True),),
+    ),
 )
 
 

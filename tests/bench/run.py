@@ -22,6 +22,8 @@ from tests.bench.cases import CASES, Case, Client
 from tests.bench.servers import (
     ANTHROPIC_MODEL,
     BEDROCK_MODEL,
+    CHAIN_MODEL,
+    FAILOVER_MODEL,
     OPENAI_MODEL,
     Target,
     build_program,
@@ -86,6 +88,9 @@ def main(
         raise click.UsageError(f"no case contains {only!r}; there are: {names}")
     rounds, seconds, warmup = (1, 1.0, 0.5) if quick else (rounds, seconds, 1.0)
     models = {"openai": openai_model, "anthropic": anthropic_model, "bedrock": bedrock_model}
+    models |= {"chain": CHAIN_MODEL, "failover": FAILOVER_MODEL}
+    if url is not None:  # another gateway knows nothing of this one's aliases
+        cases = [case for case in cases if case.upstream not in ("chain", "failover")]
     facts = report.machine_facts()
     click.echo(report.facts_table(facts) + "\n")
     translation = translate.measure_all(pairs)

@@ -26,6 +26,8 @@ PROGRAM = FOLDER / "llmbench"
 OPENAI_MODEL = "bench-gpt"
 ANTHROPIC_MODEL = "bench-claude"
 BEDROCK_MODEL = "anthropic.claude-bench"
+CHAIN_MODEL = "bench-chain"  # a healthy model with one to fall back on
+FAILOVER_MODEL = "bench-failover"  # a provider that refuses the connection, then a healthy model
 _INSTANCE = "bench"
 _START_SECONDS = 30.0
 _UNLIMITED = 1_000_000
@@ -109,7 +111,13 @@ def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
             {"model": f"openai/{OPENAI_MODEL}", "default": True, **entry},
             {"model": f"anthropic/{ANTHROPIC_MODEL}", **entry},
             {"model": f"amazon_bedrock/{BEDROCK_MODEL}", **entry},
+            {"model": "openai/bench-down", "base_url": f"http://127.0.0.1:{free_port()}", "access_key": "$BENCH_KEY"},
         ],
+        "model_aliases": {
+            CHAIN_MODEL: {"target": f"openai/{OPENAI_MODEL}", "fallbacks": [f"anthropic/{ANTHROPIC_MODEL}"]},
+            FAILOVER_MODEL: {"target": "openai/bench-down", "fallbacks": [f"openai/{OPENAI_MODEL}"]},
+        },
+        "routing": {"failover": {"failures": _UNLIMITED}},
     }
 
 
