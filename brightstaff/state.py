@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 
 from brightstaff.affinity import AffinityStore, open_store
-from brightstaff.embedded import EmbeddedRouter
+from brightstaff.embedded.lazy import LazyEmbeddedRouter
 from brightstaff.metrics import record_session_event
 from brightstaff.orchestrator.client import OrchestratorRouter, RoutingModel, routing_client
 from brightstaff.ranking import Ranking
@@ -34,7 +34,7 @@ class State:
 
     def __init__(self, config: RuntimeConfig, models: Path) -> None:
         self.ready = False
-        self._embedded = EmbeddedRouter()
+        self._embedded = LazyEmbeddedRouter()
         self._client: httpx.AsyncClient = routing_client(models)
         self._ranking = Ranking(config.model_metrics_sources, self._resolve)
         self._sessions: AffinityStore = open_store(
@@ -62,7 +62,10 @@ class State:
 
     async def start(self) -> None:
         """Fetch what is to be known before the first decision; what cannot be had within its time-out comes later."""
+        config = self.snapshot.config
         await self._ranking.start()
+        if config.routing_preferences and routing_model(config, self.snapshot.registry) is None:
+            await self._embedded.load()
         self.ready = True
 
     async def stop(self) -> None:

@@ -142,6 +142,8 @@ class Exchange:
         if not changed:
             return None
         if changed == {"model"}:
+            if original.get("model") == self.candidate.model:
+                return None
             spliced = replace_model(raw, original.get("model"), self.candidate.model)
             if spliced is not None:
                 return spliced

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -81,14 +82,17 @@ class Decider:
         if key is not None and (pinned := await self._sessions.get(key)) is not None:
             return Decision(Outcome.PINNED, pinned.models, pinned.route, seconds=time.monotonic() - started)
         try:
-            choice = await self._choose(preferences, question)
+            choice = await self._choose(preferences, question, self._timeout - (time.monotonic() - started))
         except RoutingFailed as failure:
             log.warning("request_id=%s: no routing decision: %s", question.request_id, failure.reason)
             seconds = time.monotonic() - started
             return Decision(Outcome.FAILED, reason=failure.reason, reason_code=failure.code, seconds=seconds)
         decision = self._decision(choice, preferences, time.monotonic() - started)
         if key is not None:
-            await self._remember(key, decision, question.requested_model)
+            left = max(0.0, self._timeout - (time.monotonic() - started))
+            with suppress(TimeoutError):  # the decision counts more than remembering it
+                async with asyncio.timeout(left):
+                    await self._remember(key, decision, question.requested_model)
         return decision
 
     def _usable(self, question: Question) -> Sequence[RoutingPreference]:
@@ -100,9 +104,9 @@ class Decider:
     def _known(self, models: Sequence[str]) -> list[str]:
         return [model for model in models if self._registry.resolve(model) is not None]
 
-    async def _choose(self, preferences: Sequence[RoutingPreference], question: Question) -> Choice:
+    async def _choose(self, preferences: Sequence[RoutingPreference], question: Question, seconds: float) -> Choice:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 return await self._router.choose(
                     preferences, question.conversation, request_id=question.request_id, headers=question.headers
                 )
