@@ -74,8 +74,6 @@ def possible(exchanges: Sequence[Exchange], headers: Mapping[str, str], document
         try:
             exchange.rehearse(headers, document)
         except GatewayError as error:
-            error.provider = error.provider or exchange.candidate.provider.id
-            error.model = error.model or exchange.candidate.model
             refusal = refusal or error
         else:
             able.append(exchange)

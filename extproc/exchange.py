@@ -101,20 +101,21 @@ class Exchange:
 
         Raises InvalidRequest, Untranslatable and NoCredential, naming provider and model.
         """
-        candidate = self.candidate
-        self._wants_stream = document.get("stream") is True
         changes: dict[str, str] = {}
         removed: list[str] = []
-        apply_credential(candidate, self.upstream, headers, changes, removed)
-        self._context.betas = beta_flags(headers)
+        try:
+            self._begin(headers, document, changes, removed)
+            body = self._request_body(raw, document)
+        except GatewayError as error:
+            self._name(error)
+            raise
         if self.upstream not in _ANTHROPICS:
             removed.extend(name for name in headers if name.startswith("anthropic-"))
-        body = self._request_body(raw, document)
         changes[":path"] = self._path(headers.get(":path", ""))
         changes[CLUSTER] = self.cluster
         changes["content-type"] = _JSON
         changes["accept-encoding"] = "identity"  # short answers gain nothing, and streams lose their rhythm
-        for name, value in candidate.entry.headers.items():
+        for name, value in self.candidate.entry.headers.items():
             changes[name.lower()] = value
         return UpstreamRequest(changes, [name for name in removed if name not in changes], body)
 
@@ -128,10 +129,24 @@ class Exchange:
 
         `document` stays as it is.
         """
+        try:
+            self._begin(headers, document, {}, [])
+            self._translator.request(dict(document))
+        except GatewayError as error:
+            self._name(error)
+            raise
+
+    def _begin(
+        self, headers: Mapping[str, str], document: dict[str, Any], changes: dict[str, str], removed: list[str]
+    ) -> None:
+        """What precedes translating a request."""
         self._wants_stream = document.get("stream") is True
-        apply_credential(self.candidate, self.upstream, headers, {}, [])
+        apply_credential(self.candidate, self.upstream, headers, changes, removed)
         self._context.betas = beta_flags(headers)
-        self._translator.request(dict(document))
+
+    def _name(self, refusal: GatewayError) -> None:
+        refusal.provider = refusal.provider or self.candidate.provider.id
+        refusal.model = refusal.model or self.candidate.model
 
     def _request_body(self, raw: bytes, document: dict[str, Any]) -> bytes | None:
         if not self.same_format:

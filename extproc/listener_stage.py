@@ -14,6 +14,7 @@ from extproc.credentials import CLIENT_CREDENTIALS
 from extproc.decision import Decided, decide
 from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath, local_error
 from extproc.exchange import BodyMode, Exchange
+from extproc.header_values import header_values
 from extproc.local_replies import explain
 from extproc.request_body import RequestBody
 from extproc.routing import ROUTED_FORMATS
@@ -49,7 +50,6 @@ _JSON_HEADERS = {"content-type": "application/json"}
 _REDIRECT_STATUS = 300
 _BAD_GATEWAY = 502
 _ERROR_STATUS = 400
-_LATEST_MEASURED = 3600.0
 
 
 class ListenerStage:
@@ -95,7 +95,7 @@ class ListenerStage:
         return self._headers.get("x-request-id")
 
     def _request_headers(self, message: pb.HttpHeaders) -> bytes:
-        self._headers = headers = _headers(message)
+        self._headers = headers = header_values(message)
         path = headers.get(":path", "")
         endpoint = client_endpoint(path)
         if endpoint is None:
@@ -164,7 +164,7 @@ class ListenerStage:
             exchanges = possible([self._new_exchange(each) for each in ordered], self._headers, body.document)
             if len(exchanges) > 1:
                 return self._forward_chain(body, Chain(tuple(exchanges)))
-            candidates = [exchanges[0].candidate]
+            return self._forward_single(body, exchanges[0])
         return self._forward_single(body, self._new_exchange(candidates[0]))
 
     def _new_exchange(self, candidate: Candidate) -> Exchange:
@@ -172,18 +172,12 @@ class ListenerStage:
         return Exchange(self._format, candidate, body_limit=limit, request_id=self._request_id)
 
     def _forward_single(self, body: RequestBody, exchange: Exchange) -> bytes:
-        candidate = exchange.candidate
-        try:
-            request = exchange.request(self._headers, body.raw, body.document)
-        except GatewayError as error:
-            error.provider = error.provider or candidate.provider.id
-            error.model = error.model or candidate.model
-            raise
+        request = exchange.request(self._headers, body.raw, body.document)
         self._exchange = exchange
         removed = [*request.remove_headers, *_internal(self._headers), *body.outdated_headers]
-        changed = body.raw if request.body is None and body.changed else request.body
+        sent = body.replacement if request.body is None else request.body
         self._forwarded = time.monotonic()
-        return replies.request_body(request.set_headers, removed, changed, self._metadata(body, candidate))
+        return replies.request_body(request.set_headers, removed, sent, self._metadata(body, exchange.candidate))
 
     def _forward_chain(self, body: RequestBody, chain: Chain) -> bytes:
         """The body goes on as the client sent it, and the upstream stage makes each attempt's request of it.
@@ -194,7 +188,7 @@ class ListenerStage:
         self._chain, self._exchange = chain, first
         changes = {CHAIN: "1", MAX_RETRIES: str(len(chain.exchanges) - 1)}
         removed = [name for name in _internal(self._headers) if name not in changes]
-        sent = body.raw if body.changed else None
+        sent = body.replacement
         prepared = not self._streams and len(body.raw) <= CARRIED_BYTES
         if prepared:
             request = first.request(self._headers, body.raw, body.document)
@@ -224,11 +218,10 @@ class ListenerStage:
         """A provider that cannot count: brightstaff does, with a tokenizer of its own."""
         self._served_here = True
         removed = [name for name in (*body.outdated_headers, *CLIENT_CREDENTIALS) if name in self._headers]
-        changed = body.raw if body.changed else None
-        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, changed, {"client_format": self._shape})
+        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, {"client_format": self._shape})
 
     def _response_headers(self, message: pb.HttpHeaders) -> bytes:
-        headers = _headers(message)
+        headers = header_values(message)
         self._status = int(headers.get(":status", "0"))
         self._mark = headers.get(LOCAL_REPLY)
         changes: dict[str, str] = {}
@@ -327,15 +320,6 @@ class ListenerStage:
         log.error("request_id=%s: fault while handling %s", self._request_id, kind, exc_info=fault)
         error = GatewayError("Internal gateway error", remedy="Report it with the request id; the log has the details.")
         return self._refuse(error, kind)
-
-
-def _headers(message: pb.HttpHeaders) -> dict[str, str]:
-    """Headers by lower-case name, one letter per byte; of a repeated header the first value counts."""
-    sent = message.headers.headers
-    headers = {header.key: header.raw_value.decode("latin-1") for header in sent}
-    if len(headers) < len(sent):
-        headers = {header.key: header.raw_value.decode("latin-1") for header in reversed(sent)}
-    return headers
 
 
 def _internal(headers: dict[str, Any]) -> list[str]:

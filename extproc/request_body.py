@@ -38,6 +38,11 @@ class RequestBody:
         decoded = raw is not encoded
         return cls(raw, _parse(raw), decoded, ("content-encoding",) if decoded else ())
 
+    @property
+    def replacement(self) -> bytes | None:
+        """What goes on in place of the bytes that the client sent; None: they may."""
+        return self.raw if self.changed else None
+
     def take_inline_preferences(self) -> InlinePreferences:
         """What the request itself says about routing; no provider sees it."""
         self.inline = take_inline_preferences(self.document)

@@ -11,6 +11,7 @@ from extproc import replies
 from extproc.chain import Attempt, attempt
 from extproc.errors import ConfigurationChanged
 from extproc.exchange import BodyMode, Exchange
+from extproc.header_values import header_values
 from extproc.snapshot import Snapshot
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import GatewayError
@@ -92,7 +93,7 @@ class UpstreamStage:
     def _response_headers(self, message: pb.HttpHeaders) -> bytes | tuple[bytes, ...]:
         """Holds the head of a stream back. Everything else is left to the listener stage."""
         exchange = self._exchange
-        headers = {header.key: header.raw_value.decode("latin-1") for header in message.headers.headers}
+        headers = header_values(message)
         status = int(headers.get(":status", "0"))
         if exchange is None or message.end_of_stream or not 200 <= status < 300:
             return replies.attempt_response_headers({}, [TRANSLATED])
