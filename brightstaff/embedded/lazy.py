@@ -2,15 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 from anyio import to_thread
 
 from brightstaff.embedded.router import EmbeddedRouter
-from brightstaff.routing.types import Choice, Router, Turn
+from brightstaff.routing.types import NO_HEADERS, Choice, Router, Turn
 from planoctl.config.runtime import RoutingPreference
-
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class LazyEmbeddedRouter(Router):
@@ -32,7 +29,7 @@ class LazyEmbeddedRouter(Router):
         conversation: Sequence[Turn],
         *,
         request_id: str | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Choice:
         router = self._router or await self.load()
         return await router.choose(preferences, conversation, request_id=request_id, headers=headers)

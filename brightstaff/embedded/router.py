@@ -4,7 +4,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from types import MappingProxyType
 
 import anyio.to_thread
 
@@ -12,11 +11,10 @@ from brightstaff.embedded.evidence import Comparer, PreparedPreference, probabil
 from brightstaff.embedded.lexical import WordSpace
 from brightstaff.embedded.space import Space
 from brightstaff.embedded.vectors import VectorSpace, VectorsUnavailable
-from brightstaff.routing.types import Choice, Turn
+from brightstaff.routing.types import NO_HEADERS, Choice, Turn
 from planoctl.config.runtime import RoutingPreference
 
 _log = logging.getLogger(__name__)
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _REMEMBERED = 1024  # preferences; inline ones may be new with every request
 _LONGEST_DESCRIPTION = 2000  # characters compared of a name or a description
 
@@ -47,7 +45,7 @@ class EmbeddedRouter:
         conversation: Sequence[Turn],
         *,
         request_id: str | None = None,  # noqa: ARG002 - of the Router interface
-        headers: Mapping[str, str] = _NO_HEADERS,  # noqa: ARG002
+        headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002
     ) -> Choice:
         if not preferences or not conversation:
             return Choice(None)

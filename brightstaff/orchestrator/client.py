@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import httpx
 
@@ -15,13 +14,12 @@ from brightstaff.orchestrator.answer import UnreadableAnswer, answered_text, err
 from brightstaff.orchestrator.parsing import chosen_routes
 from brightstaff.orchestrator.prompt import PromptStyle, RouteOption, prompt_style
 from brightstaff.orchestrator.trimming import Message
-from brightstaff.routing.types import Choice, Router, RoutingFailed, Turn
+from brightstaff.routing.types import NO_HEADERS, Choice, Router, RoutingFailed, Turn
 from planoctl.config.headers import PROVIDER_HINT
 from planoctl.config.runtime import Overrides, RoutingPreference
 
 _log = logging.getLogger(__name__)
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _TRACE_CONTEXT = frozenset({"traceparent", "tracestate"})
 _TEMPERATURE = 0.01
 _CONNECT_SECONDS = 2.0
@@ -96,7 +94,7 @@ class OrchestratorRouter(Router):
         conversation: Sequence[Turn],
         *,
         request_id: str | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Choice:
         routes = [RouteOption(preference.name, preference.description) for preference in preferences]
         chosen = await self.choose_all(routes, conversation, request_id=request_id, headers=headers)
@@ -108,7 +106,7 @@ class OrchestratorRouter(Router):
         conversation: Sequence[Turn],
         *,
         request_id: str | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> list[str]:
         """The names of all routes that fit, best first. Of `headers` only the trace context is sent on.
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from planoctl.config.runtime import RoutingPreference
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class RoutingFailed(Exception):
@@ -47,5 +47,5 @@ class Router(Protocol):
         conversation: Sequence[Turn],
         *,
         request_id: str | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Choice: ...
