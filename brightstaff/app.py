@@ -18,11 +18,11 @@ from brightstaff.models import anthropic_model, anthropic_models, openai_model, 
 from brightstaff.routing.http import answer as routing_answer
 from brightstaff.state import State
 from brightstaff.token_count import count_input_tokens
+from hermesllm.conversation import ROUTED_FORMATS
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import ErrorReport, GatewayError, InvalidRequest
 from hermesllm.formats import CLIENT_ENDPOINTS, Format
 
-_ROUTED = (Format.CHAT, Format.ANTHROPIC, Format.RESPONSES)
 _DRAIN_SECONDS = 30.0
 _CORS = {"access-control-allow-origin": "*"}
 _PREFLIGHT = {
@@ -54,7 +54,7 @@ def create_app(state: State, socket: Path | None = None) -> Starlette:
             *(
                 Route(f"/routing{endpoint.path}", _routing_endpoint(endpoint.format), methods=["POST"])
                 for endpoint in CLIENT_ENDPOINTS
-                if endpoint.format in _ROUTED
+                if endpoint.format in ROUTED_FORMATS
             ),
             Route("/routing/{path:path}", preflight, methods=["OPTIONS"]),
             Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),

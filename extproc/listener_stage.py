@@ -17,10 +17,10 @@ from extproc.exchange import BodyMode, Exchange
 from extproc.header_values import header_values
 from extproc.local_replies import explain
 from extproc.request_body import RequestBody
-from extproc.routing import ROUTED_FORMATS
 from extproc.selection import select_candidate
 from extproc.services import Services
 from extproc.snapshot import Snapshot
+from hermesllm.conversation import ROUTED_FORMATS
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import Format, client_endpoint

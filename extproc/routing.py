@@ -14,8 +14,6 @@ from planoctl.config.runtime import RuntimeConfig
 
 log = logging.getLogger(__name__)
 
-ROUTED_FORMATS = frozenset({Format.CHAT, Format.ANTHROPIC, Format.RESPONSES})
-
 _DECIDE = "/plano.routing.v1.RoutingService/Decide"
 _OBSERVE = "/plano.routing.v1.RoutingService/Observe"
 _TRACE_HEADERS = ("traceparent", "tracestate")

@@ -10,6 +10,7 @@ from typing import Any
 from hermesllm.formats import Format
 from hermesllm.reading import object_or_empty, objects_in, text_or_empty
 
+ROUTED_FORMATS = frozenset({Format.CHAT, Format.ANTHROPIC, Format.RESPONSES})
 ROUTING_TURNS = 16
 
 _SPOKEN = frozenset({"user", "assistant"})
