@@ -1,12 +1,6 @@
-"""brightstaff's metrics, and the one place where those of all processes are read.
+"""brightstaff's metrics: recorded and written out here."""
 
-Processes share a folder of memory-mapped files, named by PROMETHEUS_MULTIPROC_DIR; without it each has its own.
-"""
-
-import os
-
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import REGISTRY, Counter, Histogram, generate_latest
 
 from brightstaff.routing.decision import Decision, Outcome
 
@@ -55,8 +49,4 @@ def record_session_event(outcome: str) -> None:
 
 def exposition() -> bytes:
     """All metrics in Prometheus' text format."""
-    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return generate_latest(REGISTRY)
