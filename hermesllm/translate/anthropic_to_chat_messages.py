@@ -11,11 +11,11 @@ from hermesllm.reading import (
     objects_in,
     optional_object,
     optional_text,
-    required_messages,
     required_object,
     required_text,
     text_or_empty,
 )
+from hermesllm.translate.anthropic_conversation import image_url, messages
 from hermesllm.translate.base import Context
 
 Part = dict[str, Any]
@@ -33,16 +33,11 @@ def read_messages(body: dict[str, Any], context: Context) -> list[dict[str, Any]
     reader = _Reader(context)
     if body.get("system") is not None:
         reader.system(body["system"], "system")
-    for index, value in enumerate(required_messages(body)):
-        loc = f"messages[{index}]"
-        message = required_object(value, loc)
-        role = message.get("role")
-        if role == "system":  # coding agents put system prompts into the conversation
-            reader.system(message.get("content"), f"{loc}.content")
-        elif role in ("user", "assistant"):
-            reader.message(role, message.get("content"), f"{loc}.content")
+    for role, content, loc in messages(body):
+        if role == "system":
+            reader.system(content, loc)
         else:
-            raise invalid(f"{loc}.role", "expected 'user' or 'assistant'")
+            reader.message(role, content, loc)
     if not reader.messages:
         raise invalid("messages", "expected at least one message with content")
     return reader.messages
@@ -135,7 +130,8 @@ class _Reader:
             self._add(turn.parts, {"type": "text", "text": text}, block, loc)
 
     def _image(self, turn: _Turn, block: dict[str, Any], loc: str) -> None:
-        self._add(turn.parts, _image_part(block, loc), block, loc)
+        image = {"url": image_url(block, loc), "detail": "auto"}
+        self._add(turn.parts, {"type": "image_url", "image_url": image}, block, loc)
 
     def _document(self, turn: _Turn, block: dict[str, Any], loc: str) -> None:
         for part in self._document_parts(block, loc):
@@ -255,23 +251,6 @@ def _joined(parts: list[Part], separator: str | None = None) -> str | list[Part]
 def _is_server_result(block: dict[str, Any]) -> bool:
     kind = block.get("type")
     return isinstance(kind, str) and kind.endswith("_tool_result")
-
-
-def _image_part(block: dict[str, Any], loc: str) -> Part:
-    source = required_object(block.get("source"), f"{loc}.source")
-    kind = source.get("type")
-    if kind == "base64":
-        media_type = optional_text(source.get("media_type"), f"{loc}.source.media_type") or "image/jpeg"
-        url = f"data:{media_type};base64,{required_text(source.get('data'), f'{loc}.source.data')}"
-    elif kind == "url":
-        url = required_text(source.get("url"), f"{loc}.source.url")
-    else:
-        raise Untranslatable(
-            f"{loc}.source: an uploaded image cannot be sent to another provider than the one it was uploaded to",
-            param=f"{loc}.source.type",
-            remedy="Send the image as base64 data or as a URL.",
-        )
-    return {"type": "image_url", "image_url": {"url": url, "detail": "auto"}}
 
 
 def _detail(index: int, block: dict[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from hermesllm.reading import (
     invalid,
     optional_list,
     optional_object,
-    required_messages,
     required_object,
     required_text,
     text_or_empty,
 )
+from hermesllm.translate.anthropic_conversation import messages
 from hermesllm.translate.base import Context
 from hermesllm.translate.converse_conversation import ConverseConversation, ToolNames
 from hermesllm.translate.converse_request import EXTENSIONS, RESPONSE_PATHS, Answering, ConverseRequest
@@ -68,18 +68,13 @@ def to_converse(body: dict[str, Any], context: Context) -> tuple[dict[str, Any],
 
 def _read(body: dict[str, Any], conversation: ConverseConversation) -> None:
     _system(body.get("system"), "system", conversation)
-    for index, value in enumerate(required_messages(body)):
-        loc = f"messages[{index}]"
-        message = required_object(value, loc)
-        role, content = message.get("role"), message.get("content")
-        if role == "system":  # coding agents put system prompts into the conversation
-            _system(content, f"{loc}.content", conversation)
-        elif role in ("user", "assistant"):
-            conversation.begin(role)
-            for block, where in _blocks(content, f"{loc}.content"):
-                conversation.add(block, where)
+    for role, content, loc in messages(body):
+        if role == "system":
+            _system(content, loc, conversation)
         else:
-            raise invalid(f"{loc}.role", "expected 'user' or 'assistant'")
+            conversation.begin(role)
+            for block, where in _blocks(content, loc):
+                conversation.add(block, where)
     conversation.end()
     if body.get("cache_control") is not None:
         conversation.mark_cache(body["cache_control"], "cache_control")

@@ -13,11 +13,11 @@ from hermesllm.reading import (
     objects_in,
     optional_object,
     optional_text,
-    required_messages,
     required_object,
     required_text,
     text_or_empty,
 )
+from hermesllm.translate.anthropic_conversation import messages
 from hermesllm.translate.base import Context
 from hermesllm.translate.gemini_request import Contents, Part, function_response, inline_data, media_at
 from hermesllm.translate.gemini_signatures import carried, signed, thought_part
@@ -37,16 +37,11 @@ def read_messages(body: dict[str, Any], context: Context) -> dict[str, Any]:
     reader = _Reader(context)
     if body.get("system") is not None:
         reader.system(body["system"], "system")
-    for index, value in enumerate(required_messages(body)):
-        loc = f"messages[{index}]"
-        message = required_object(value, loc)
-        role = message.get("role")
-        if role == "system":  # coding agents put system prompts into the conversation
-            reader.system(message.get("content"), f"{loc}.content")
-        elif role in ("user", "assistant"):
-            reader.message(role, message.get("content"), f"{loc}.content")
+    for role, content, loc in messages(body):
+        if role == "system":
+            reader.system(content, loc)
         else:
-            raise invalid(f"{loc}.role", "expected 'user' or 'assistant'")
+            reader.message(role, content, loc)
     return reader.contents.members()
 
 

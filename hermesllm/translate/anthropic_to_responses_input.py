@@ -11,11 +11,11 @@ from hermesllm.reading import (
     optional_object,
     optional_text,
     required_list,
-    required_messages,
     required_object,
     required_text,
     text_or_empty,
 )
+from hermesllm.translate.anthropic_conversation import image_url, messages
 from hermesllm.translate.base import Context
 from hermesllm.translate.sealed_reasoning import reasoning_item
 
@@ -36,16 +36,11 @@ def read_messages(body: dict[str, Any], context: Context) -> tuple[str, list[Ite
     instructions = ""
     if body.get("system") is not None:
         instructions = "\n".join(part["text"] for part in reader.parts("system", body["system"], "system"))
-    for index, value in enumerate(required_messages(body)):
-        loc = f"messages[{index}]"
-        message = required_object(value, loc)
-        role = message.get("role")
-        if role == "system":  # coding agents put system prompts into the conversation
-            reader.say("developer", reader.parts("system", message.get("content"), f"{loc}.content"))
-        elif role in ("user", "assistant"):
-            reader.turn(role, message.get("content"), f"{loc}.content")
+    for role, content, loc in messages(body):
+        if role == "system":
+            reader.say("developer", reader.parts("system", content, loc))
         else:
-            raise invalid(f"{loc}.role", "expected 'user' or 'assistant'")
+            reader.turn(role, content, loc)
     if not reader.items:
         raise invalid("messages", "expected at least one message with content")
     return instructions, reader.items
@@ -136,20 +131,7 @@ class _Reader:
         return [{"type": "input_text", "text": text}] if text else []
 
     def _image(self, block: Block, loc: str) -> list[Item]:
-        source = required_object(block.get("source"), f"{loc}.source")
-        kind = source.get("type")
-        if kind == "base64":
-            media_type = optional_text(source.get("media_type"), f"{loc}.source.media_type") or "image/jpeg"
-            url = f"data:{media_type};base64,{required_text(source.get('data'), f'{loc}.source.data')}"
-        elif kind == "url":
-            url = required_text(source.get("url"), f"{loc}.source.url")
-        else:
-            raise Untranslatable(
-                f"{loc}.source: an uploaded image cannot be sent to another provider than the one it was uploaded to",
-                param=f"{loc}.source.type",
-                remedy="Send the image as base64 data or as a URL.",
-            )
-        return [{"type": "input_image", "image_url": url, "detail": "auto"}]
+        return [{"type": "input_image", "image_url": image_url(block, loc), "detail": "auto"}]
 
     def _document(self, block: Block, loc: str) -> list[Item]:
         for name in ("context", "citations"):
