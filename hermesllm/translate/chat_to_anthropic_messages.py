@@ -15,12 +15,12 @@ from hermesllm.reading import (
     object_or_empty,
     optional_list,
     optional_text,
-    required_messages,
     required_object,
     required_text,
     text_or_empty,
 )
 from hermesllm.translate.base import Context
+from hermesllm.translate.chat_conversation import messages
 from hermesllm.translate.chat_message import signed_thinking
 
 Block = dict[str, Any]
@@ -104,8 +104,8 @@ def read_blocks(
     """
     reader = _Reader(context, native)
     reader.conversation.keeps_empty_turns = keeps_empty_turns
-    for index, message in enumerate(required_messages(body)):
-        reader.read(required_object(message, f"messages[{index}]"), f"messages[{index}]")
+    for role, message, loc in messages(body, _MEMBERS, context, signed_thinking):
+        reader.read(role, message, loc)
     conversation = reader.conversation
     if not conversation.messages:
         raise Untranslatable(
@@ -133,21 +133,8 @@ class _Reader:
         self._function_ids: dict[str, str] = {}  # ids made up for calls of the old `function_call` kind
         self._thought = False  # since the user spoke last: Claude thinks once for a whole round of tool calls
 
-    def read(self, message: dict[str, Any], loc: str) -> None:
-        role = message.get("role")
-        if not isinstance(role, str) or role not in _MEMBERS:
-            raise invalid(f"{loc}.role", f"expected one of {', '.join(_MEMBERS)}")
-        if not message.keys() <= _MEMBERS[role]:
-            self._unknown_members(message, role, loc)
+    def read(self, role: str, message: dict[str, Any], loc: str) -> None:
         self._READERS[role](self, message, loc)
-
-    def _unknown_members(self, message: dict[str, Any], role: str, loc: str) -> None:
-        for name, value in message.items():
-            if name in _MEMBERS[role] or value is None or value == []:
-                continue
-            said_by_blocks = name in ("reasoning", "reasoning_content") and signed_thinking(message)
-            if not said_by_blocks:
-                self._context.drop(f"{loc}.{name}")
 
     def _system(self, message: dict[str, Any], loc: str) -> None:
         for position, block in enumerate(self._content(message, loc)):

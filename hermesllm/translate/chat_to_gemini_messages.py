@@ -10,11 +10,11 @@ from hermesllm.reading import (
     objects_in,
     optional_list,
     optional_text,
-    required_messages,
     required_object,
     required_text,
 )
 from hermesllm.translate.base import Context
+from hermesllm.translate.chat_conversation import messages
 from hermesllm.translate.gemini_request import (
     Contents,
     Part,
@@ -46,8 +46,8 @@ _RESOLUTIONS = {"low": "MEDIA_RESOLUTION_LOW", "medium": "MEDIA_RESOLUTION_MEDIU
 def read_conversation(body: dict[str, Any], context: Context) -> dict[str, Any]:
     """`contents` and `systemInstruction` of a Chat request. Raises InvalidRequest or Untranslatable."""
     reader = _Reader(context)
-    for index, message in enumerate(required_messages(body)):
-        reader.read(required_object(message, f"messages[{index}]"), f"messages[{index}]")
+    for role, message, loc in messages(body, _MEMBERS, context, _thoughts):
+        reader.read(role, message, loc)
     return reader.contents.members()
 
 
@@ -57,21 +57,8 @@ class _Reader:
         self._context = context
         self._model = gemini_model(context.model)
 
-    def read(self, message: dict[str, Any], loc: str) -> None:
-        role = message.get("role")
-        if not isinstance(role, str) or role not in _MEMBERS:
-            raise invalid(f"{loc}.role", f"expected one of {', '.join(_MEMBERS)}")
-        if not message.keys() <= _MEMBERS[role]:
-            self._unknown_members(message, role, loc)
+    def read(self, role: str, message: dict[str, Any], loc: str) -> None:
         self._READERS[role](self, message, loc)
-
-    def _unknown_members(self, message: dict[str, Any], role: str, loc: str) -> None:
-        for name, value in message.items():
-            if name in _MEMBERS[role] or value is None or value == []:
-                continue
-            said_by_blocks = name in ("reasoning", "reasoning_content") and _thoughts(message)
-            if not said_by_blocks:
-                self._context.drop(f"{loc}.{name}")
 
     def _system(self, message: dict[str, Any], loc: str) -> None:
         for part in self._content(message, loc):
