@@ -4,10 +4,10 @@ https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
-from typing import Any
 
 from planoctl.mock_provider.answers import Tool, ToolMode, Turn
-from planoctl.mock_provider.validation import Call, InvalidRequestError, Json, digest_of, is_integer, is_number
+from planoctl.mock_provider.openai_checks import check_numbers, missing, refuse_unknown, wrong_type, wrong_value
+from planoctl.mock_provider.validation import Call, InvalidRequestError, Json, digest_of
 
 _FIELDS = frozenset({
     "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs", "max_completion_tokens",
@@ -42,7 +42,7 @@ def read(request: Json, call: Call) -> Turn:
     if not isinstance(request.get("model"), str) or not request["model"]:
         raise InvalidRequestError("you must provide a model parameter")
     if not lenient:
-        _refuse_unknown(request, _FIELDS, "")
+        refuse_unknown(request, _FIELDS)
     messages = _messages(request, lenient=lenient)
     _check_parameters(request)
     _check_tool_answers(messages)
@@ -73,19 +73,12 @@ def read(request: Json, call: Call) -> Turn:
     )
 
 
-def _refuse_unknown(mapping: Json, known: frozenset[str], where: str) -> None:
-    for name in mapping:
-        if name not in known:
-            param = f"{where}.{name}" if where else name
-            raise InvalidRequestError(f"Unknown parameter: '{param}'.", param, "unknown_parameter")
-
-
 def _messages(request: Json, *, lenient: bool) -> list[Json]:
     messages = request.get("messages")
     if messages is None:
-        raise InvalidRequestError("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+        raise missing("messages")
     if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects", messages)
+        raise wrong_type("messages", "an array of objects", messages)
     if not messages:
         raise InvalidRequestError(
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
@@ -95,9 +88,9 @@ def _messages(request: Json, *, lenient: bool) -> list[Json]:
     for index, message in enumerate(messages):
         where = f"messages[{index}]"
         if not isinstance(message, dict):
-            raise _wrong_type(where, "an object", message)
+            raise wrong_type(where, "an object", message)
         if not lenient:
-            _refuse_unknown(message, _MESSAGE_FIELDS, where)
+            refuse_unknown(message, _MESSAGE_FIELDS, where)
         _check_message(message, where)
     return messages
 
@@ -105,7 +98,7 @@ def _messages(request: Json, *, lenient: bool) -> list[Json]:
 def _check_message(message: Json, where: str) -> None:
     role = message.get("role")
     if role not in _ROLES:
-        raise _wrong_value(f"{where}.role", role, _ROLES)
+        raise wrong_value(f"{where}.role", role, _ROLES)
     content = message.get("content")
     has_calls = role == "assistant" and bool(
         message.get("tool_calls") or message.get("function_call") or message.get("refusal")
@@ -118,22 +111,21 @@ def _check_message(message: Json, where: str) -> None:
         for number, part in enumerate(content):
             _check_part(part, str(role), f"{where}.content[{number}]")
     elif content is not None and not isinstance(content, str):
-        raise _wrong_type(f"{where}.content", "a string or an array of objects", content)
+        raise wrong_type(f"{where}.content", "a string or an array of objects", content)
     if "tool_calls" in message:
         _check_calls(message["tool_calls"], f"{where}.tool_calls")
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        param = f"{where}.tool_call_id"
-        raise InvalidRequestError(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+        raise missing(f"{where}.tool_call_id")
 
 
 def _check_part(part: object, role: str, where: str) -> None:
     if not isinstance(part, dict):
-        raise _wrong_type(where, "an object", part)
+        raise wrong_type(where, "an object", part)
     kind = part.get("type")
     if kind not in _PARTS[role]:
-        raise _wrong_value(f"{where}.type", kind, _PARTS[role])
+        raise wrong_value(f"{where}.type", kind, _PARTS[role])
     if kind == "text" and not isinstance(part.get("text"), str):
-        raise _wrong_type(f"{where}.text", "a string", part.get("text"))
+        raise wrong_type(f"{where}.text", "a string", part.get("text"))
     if kind == "image_url":
         image = part.get("image_url")
         url = image.get("url") if isinstance(image, dict) else None
@@ -145,12 +137,12 @@ def _check_part(part: object, role: str, where: str) -> None:
                 "invalid_value",
             )
     if kind == "file" and not isinstance(part.get("file"), dict):
-        raise _wrong_type(f"{where}.file", "an object", part.get("file"))
+        raise wrong_type(f"{where}.file", "an object", part.get("file"))
 
 
 def _check_calls(calls: object, where: str) -> None:
     if not isinstance(calls, list):
-        raise _wrong_type(where, "an array of objects", calls)
+        raise wrong_type(where, "an array of objects", calls)
     if not calls:
         raise InvalidRequestError(
             f"Invalid '{where}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
@@ -160,12 +152,12 @@ def _check_calls(calls: object, where: str) -> None:
     for index, call in enumerate(calls):
         function = call.get("function") if isinstance(call, dict) else None
         if not isinstance(function, dict) or call.get("type") != "function":
-            raise _wrong_type(f"{where}[{index}].function", "an object", function)
+            raise wrong_type(f"{where}[{index}].function", "an object", function)
         for name, value in (("id", call.get("id")), ("function.name", function.get("name"))):
             if not isinstance(value, str) or not value:
-                raise _wrong_type(f"{where}[{index}].{name}", "a string", value)
+                raise wrong_type(f"{where}[{index}].{name}", "a string", value)
         if not isinstance(function.get("arguments"), str):
-            raise _wrong_type(f"{where}[{index}].function.arguments", "a string", function.get("arguments"))
+            raise wrong_type(f"{where}[{index}].function.arguments", "a string", function.get("arguments"))
         if len(call["id"]) > 40:
             raise InvalidRequestError(
                 f"Invalid '{where}[{index}].id': string too long. Expected a string with maximum length 40, but got a"
@@ -203,25 +195,7 @@ def _refuse_open(open_calls: dict[str, None], index: int) -> None:
 
 
 def _check_parameters(request: Json) -> None:
-    for name, (low, high) in _RANGES.items():
-        value = request.get(name)
-        if value is not None and not is_number(value):
-            raise _wrong_type(name, "a decimal", value)
-        if value is not None and not low <= value <= high:
-            raise InvalidRequestError(
-                f"Invalid '{name}': decimal value out of range. Expected a value between {low} and {high}.", name
-            )
-    for name, minimum in _INTEGERS.items():
-        value = request.get(name)
-        if value is not None and not is_integer(value):
-            raise _wrong_type(name, "an integer", value)
-        if value is not None and value < minimum:
-            raise InvalidRequestError(
-                f"Invalid '{name}': integer below minimum value. Expected a value >= {minimum}, but got {value}"
-                " instead.",
-                name,
-                "integer_below_min_value",
-            )
+    check_numbers(request, _RANGES, _INTEGERS)
     if request.get("max_tokens") is not None and request.get("max_completion_tokens") is not None:
         raise InvalidRequestError("Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
     if request.get("stream_options") is not None and request.get("stream") is not True:
@@ -230,14 +204,14 @@ def _check_parameters(request: Json) -> None:
         )
     effort = request.get("reasoning_effort")
     if effort is not None and effort not in _EFFORTS:
-        raise _wrong_value("reasoning_effort", effort, _EFFORTS)
+        raise wrong_value("reasoning_effort", effort, _EFFORTS)
 
 
 def _stop(request: Json) -> tuple[str, ...]:
     stop = request.get("stop")
     stops = [stop] if isinstance(stop, str) else stop or []
     if not isinstance(stops, list) or not all(isinstance(entry, str) for entry in stops):
-        raise _wrong_type("stop", "a string or an array of strings", stop)
+        raise wrong_type("stop", "a string or an array of strings", stop)
     if len(stops) > 4:
         raise InvalidRequestError(
             "Invalid 'stop': array too long. Expected an array with maximum length 4, but got an array with length"
@@ -267,8 +241,7 @@ def _tools(request: Json) -> tuple[Tool, ...]:
 def _tool(tool: object, where: str) -> Tool:
     function = tool.get("function") if isinstance(tool, dict) and tool.get("type") == "function" else None
     if not isinstance(function, dict):
-        param = f"{where}.function"
-        raise InvalidRequestError(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+        raise missing(f"{where}.function")
     name = function.get("name")
     if not isinstance(name, str) or not _TOOL_NAME.fullmatch(name):
         raise InvalidRequestError(
@@ -300,7 +273,7 @@ def _tool_choice(request: Json, tools: tuple[Tool, ...]) -> tuple[ToolMode, str 
         return ToolMode.REQUIRED, name
     modes = {None: ToolMode.AUTO} | {mode.value: mode for mode in ToolMode}
     if choice not in modes:
-        raise _wrong_value("tool_choice", choice, ("none", "auto", "required"))
+        raise wrong_value("tool_choice", choice, ("none", "auto", "required"))
     return modes[choice], None
 
 
@@ -312,8 +285,7 @@ def _answer_schema(request: Json, messages: list[Json]) -> object:
     if kind == "json_schema":
         schema = format_.get("json_schema")
         if not isinstance(schema, dict) or not isinstance(schema.get("name"), str):
-            param = "response_format.json_schema.name"
-            raise InvalidRequestError(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
+            raise missing("response_format.json_schema.name")
         return schema.get("schema", {"type": "object"})
     if kind == "json_object":
         if not any("json" in _text(message).lower() for message in messages):
@@ -323,7 +295,7 @@ def _answer_schema(request: Json, messages: list[Json]) -> object:
             )
         return {"type": "object", "properties": {"answer": {"type": "string"}}}
     if kind != "text":
-        raise _wrong_value("response_format.type", kind, ("json_object", "json_schema", "text"))
+        raise wrong_value("response_format.type", kind, ("json_object", "json_schema", "text"))
     return None
 
 
@@ -346,15 +318,3 @@ def _last_results(messages: list[Json]) -> tuple[str, ...]:
             break
         results.insert(0, _text(message))
     return tuple(results)
-
-
-def _wrong_type(param: str, expected: str, value: Any) -> InvalidRequestError:
-    got = "null" if value is None else f"a {type(value).__name__}"
-    return InvalidRequestError(
-        f"Invalid type for '{param}': expected {expected}, but got {got} instead.", param, "invalid_type"
-    )
-
-
-def _wrong_value(param: str, value: object, supported: tuple[str, ...]) -> InvalidRequestError:
-    names = ", ".join(f"'{name}'" for name in supported)
-    return InvalidRequestError(f"Invalid value: '{value}'. Supported values are: {names}.", param, "invalid_value")

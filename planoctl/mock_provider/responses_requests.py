@@ -4,15 +4,8 @@ https://platform.openai.com/docs/api-reference/responses/create
 """
 
 from planoctl.mock_provider.answers import Tool, ToolMode, Turn
-from planoctl.mock_provider.validation import (
-    Call,
-    InvalidRequestError,
-    Json,
-    digest_of,
-    is_integer,
-    is_number,
-    signature,
-)
+from planoctl.mock_provider.openai_checks import check_numbers, missing, refuse_unknown, wrong_type, wrong_value
+from planoctl.mock_provider.validation import Call, InvalidRequestError, Json, digest_of, signature
 
 _FIELDS = frozenset({
     "background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens",
@@ -35,12 +28,10 @@ _MODES = {mode.value: mode for mode in ToolMode}
 def read(request: Json, call: Call) -> Turn:
     """Checks a request and reduces it to its last turn; raises `InvalidRequestError`."""
     if not isinstance(request.get("model"), str) or not request["model"]:
-        raise _missing("model")
+        raise missing("model")
     if not call.lenient:
-        for name in request:
-            if name not in _FIELDS:
-                raise InvalidRequestError(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
-    _check_numbers(request)
+        refuse_unknown(request, _FIELDS)
+    check_numbers(request, _RANGES, _INTEGERS)
     items = _items(request.get("input"))
     _check_tool_outputs(items)
     tools = _tools(request)
@@ -73,36 +64,14 @@ def read(request: Json, call: Call) -> Turn:
     )  # fmt: skip
 
 
-def _check_numbers(request: Json) -> None:
-    for name, (low, high) in _RANGES.items():
-        value = request.get(name)
-        if value is not None and not is_number(value):
-            raise _wrong_type(name, "a decimal", value)
-        if value is not None and not low <= value <= high:
-            raise InvalidRequestError(
-                f"Invalid '{name}': decimal value out of range. Expected a value between {low} and {high}.", name
-            )
-    for name, minimum in _INTEGERS.items():
-        value = request.get(name)
-        if value is not None and not is_integer(value):
-            raise _wrong_type(name, "an integer", value)
-        if value is not None and value < minimum:
-            raise InvalidRequestError(
-                f"Invalid '{name}': integer below minimum value. Expected a value >= {minimum}, but got {value}"
-                " instead.",
-                name,
-                "integer_below_min_value",
-            )
-
-
 def _items(given: object) -> list[Json]:
     """The input as items; each has a `type`."""
     if given is None:
-        raise _missing("input")
+        raise missing("input")
     if isinstance(given, str):
         return [{"type": "message", "role": "user", "content": given}]
     if not isinstance(given, list):
-        raise _wrong_type("input", "a string or an array of objects", given)
+        raise wrong_type("input", "a string or an array of objects", given)
     if not given:
         raise InvalidRequestError("Invalid 'input': empty array.", "input", "empty_array")
     return [_item(item, f"input[{index}]") for index, item in enumerate(given)]
@@ -110,7 +79,7 @@ def _items(given: object) -> list[Json]:
 
 def _item(item: object, where: str) -> Json:
     if not isinstance(item, dict):
-        raise _wrong_type(where, "an object", item)
+        raise wrong_type(where, "an object", item)
     item = {"type": "message"} | item
     match item["type"]:
         case "message":
@@ -120,7 +89,7 @@ def _item(item: object, where: str) -> Json:
         case "function_call_output":
             _check_texts(item, ("call_id",), where)
             if not isinstance(item.get("output"), str | list):
-                raise _wrong_type(f"{where}.output", "a string or an array of objects", item.get("output"))
+                raise wrong_type(f"{where}.output", "a string or an array of objects", item.get("output"))
         case "reasoning":
             _check_reasoning(item, where)
         case "item_reference":
@@ -132,25 +101,25 @@ def _item(item: object, where: str) -> Json:
 def _check_message(item: Json, where: str) -> None:
     role, content = item.get("role"), item.get("content")
     if role not in _PARTS:
-        raise _wrong_value(f"{where}.role", role, tuple(_PARTS))
+        raise wrong_value(f"{where}.role", role, tuple(_PARTS))
     if isinstance(content, str):
         return
     if not isinstance(content, list):
-        raise _wrong_type(f"{where}.content", "a string or an array of objects", content)
+        raise wrong_type(f"{where}.content", "a string or an array of objects", content)
     for number, part in enumerate(content):
         place = f"{where}.content[{number}]"
         kind = part.get("type") if isinstance(part, dict) else None
         if kind not in _PARTS[role]:
-            raise _wrong_value(f"{place}.type", kind, _PARTS[role])
+            raise wrong_value(f"{place}.type", kind, _PARTS[role])
         if kind in {"input_text", "output_text"}:
             _check_texts(part, ("text",), place)
         if kind == "input_image" and not (part.get("image_url") or part.get("file_id")):
-            raise _missing(f"{place}.image_url")
+            raise missing(f"{place}.image_url")
 
 
 def _check_reasoning(item: Json, where: str) -> None:
     if not isinstance(item.get("summary"), list):
-        raise _missing(f"{where}.summary")
+        raise missing(f"{where}.summary")
     sealed = item.get("encrypted_content")
     if sealed is not None and sealed != signature("".join(part.get("text", "") for part in item["summary"])):
         raise InvalidRequestError(
@@ -180,11 +149,11 @@ def _tools(request: Json) -> tuple[Tool, ...]:
     for index, tool in enumerate(request.get("tools") or []):
         where = f"tools[{index}]"
         if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
-            raise _missing(f"{where}.type")
+            raise missing(f"{where}.type")
         if tool["type"] != "function":
             continue
         if not isinstance(tool.get("name"), str):
-            raise _missing(f"{where}.name")
+            raise missing(f"{where}.name")
         parameters = tool.get("parameters") or {"type": "object", "properties": {}}
         if parameters.get("type") != "object":
             raise InvalidRequestError(
@@ -209,7 +178,7 @@ def _tool_choice(request: Json, tools: tuple[Tool, ...]) -> tuple[ToolMode, str 
             raise InvalidRequestError(f"Tool choice 'function' not found in 'tools' parameter: {name}", "tool_choice")
         return ToolMode.REQUIRED, name
     if choice not in _MODES:
-        raise _wrong_value("tool_choice", choice, tuple(_MODES))
+        raise wrong_value("tool_choice", choice, tuple(_MODES))
     return _MODES[choice], None
 
 
@@ -223,9 +192,9 @@ def _answer_schema(request: Json) -> object:
         case "json_schema":
             for name in ("name", "schema"):
                 if name not in format_:
-                    raise _missing(f"text.format.{name}")
+                    raise missing(f"text.format.{name}")
             return format_["schema"]
-    raise _wrong_value("text.format.type", format_.get("type"), ("text", "json_object", "json_schema"))
+    raise wrong_value("text.format.type", format_.get("type"), ("text", "json_object", "json_schema"))
 
 
 def _text(item: Json) -> str:
@@ -252,22 +221,6 @@ def _last_outputs(items: list[Json]) -> tuple[str, ...]:
 def _check_texts(mapping: Json, names: tuple[str, ...], where: str) -> None:
     for name in names:
         if name not in mapping:
-            raise _missing(f"{where}.{name}")
+            raise missing(f"{where}.{name}")
         if not isinstance(mapping[name], str):
-            raise _wrong_type(f"{where}.{name}", "a string", mapping[name])
-
-
-def _missing(param: str) -> InvalidRequestError:
-    return InvalidRequestError(f"Missing required parameter: '{param}'.", param, "missing_required_parameter")
-
-
-def _wrong_type(param: str, expected: str, value: object) -> InvalidRequestError:
-    got = "null" if value is None else f"a {type(value).__name__}"
-    return InvalidRequestError(
-        f"Invalid type for '{param}': expected {expected}, but got {got} instead.", param, "invalid_type"
-    )
-
-
-def _wrong_value(param: str, value: object, supported: tuple[str, ...]) -> InvalidRequestError:
-    names = ", ".join(f"'{name}'" for name in supported)
-    return InvalidRequestError(f"Invalid value: '{value}'. Supported values are: {names}.", param, "invalid_value")
+            raise wrong_type(f"{where}.{name}", "a string", mapping[name])
