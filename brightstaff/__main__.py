@@ -8,7 +8,8 @@ import uvicorn
 from brightstaff.app import create_app
 from brightstaff.state import State
 from planoctl.config.findings import ConfigError
-from planoctl.config.process import load_service_config, service_parser, start_logging
+from planoctl.config.process import service_files, service_parser, start_logging
+from planoctl.config.watch import ConfigWatch
 
 _DRAIN_SECONDS = 30
 
@@ -22,12 +23,12 @@ def main() -> int:
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
-        config = load_service_config(arguments.config, arguments.secrets)
+        watch = ConfigWatch(service_files(arguments), arguments.applied)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
     uvicorn.run(
-        create_app(State(config, arguments.models), arguments.socket),
+        create_app(State(watch.config, arguments.models), arguments.socket, watch),
         host=arguments.host,
         port=arguments.port,
         loop="uvloop",

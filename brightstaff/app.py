@@ -1,5 +1,6 @@
 """brightstaff's HTTP surface."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -22,6 +23,7 @@ from hermesllm.conversation import ROUTED_FORMATS
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import ErrorReport, GatewayError, InvalidRequest
 from hermesllm.formats import CLIENT_ENDPOINTS, Format
+from planoctl.config.watch import ConfigWatch
 
 _DRAIN_SECONDS = 30.0
 _CORS = {"access-control-allow-origin": "*"}
@@ -33,15 +35,18 @@ _PREFLIGHT = {
 }
 
 
-def create_app(state: State, socket: Path | None = None) -> Starlette:
-    """The service; with `socket` it also answers the sidecar there, over gRPC."""
+def create_app(state: State, socket: Path | None = None, watch: ConfigWatch | None = None) -> Starlette:
+    """The service; with `socket` it also answers the sidecar there, over gRPC, and with `watch` it follows changes."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await state.start()
         server = await _start_routing(state, socket) if socket else None
+        watching = asyncio.create_task(watch.run(state.apply)) if watch else None
         yield
         state.ready = False
+        if watching is not None:
+            watching.cancel()
         if server is not None:
             await server.stop(_DRAIN_SECONDS)
         await state.stop()

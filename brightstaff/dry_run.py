@@ -29,7 +29,7 @@ from hermesllm.formats import Format
 from hermesllm.providers import Auth
 from planoctl.config.dry_run import NEEDS_GATEWAY, Answer, Order, Prompt, Source, Step
 from planoctl.config.findings import ConfigError
-from planoctl.config.process import load_service_config
+from planoctl.config.process import service_files
 from planoctl.config.registry import Candidate, ModelRegistry
 from planoctl.config.routing_model import EMBEDDED, routing_model
 from planoctl.config.runtime import RuntimeConfig
@@ -49,7 +49,7 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(message)s")
     logging.getLogger("brightstaff.ranking.fetched").setLevel(logging.WARNING)
     try:
-        config = load_service_config(arguments.config, arguments.secrets)
+        config, _ = service_files(arguments).load()
         prompts = msgspec.json.Decoder(Prompt).decode_lines(sys.stdin.buffer.read())
         answers = asyncio.run(_decide_all(config, prompts))
     except (ConfigError, RoutingFailed, msgspec.DecodeError, OSError) as error:

@@ -1,5 +1,7 @@
 """What brightstaff's handlers share: the configuration, what follows from it, and what outlives it."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import RuntimeConfig
 
 _STORE_SHARE = 0.25  # of the time for a decision: what a slow store may take of it
+_FETCH_PATIENCE_SECONDS = 0.3  # how long a changed configuration waits for the first data of its sources
+_FAREWELL_SECONDS = 60.0  # longer than any decision takes
 _MODELS = "http://models"  # the authority of requests over a Unix socket is only a name
 
 
@@ -37,9 +41,8 @@ class State:
         self._embedded = LazyEmbeddedRouter()
         self._client: httpx.AsyncClient = routing_client(models)
         self._ranking = Ranking(config.model_metrics_sources, self._resolve)
-        self._sessions: AffinityStore = open_store(
-            config.routing, record_session_event, patience=config.overrides.routing_timeout_ms / 1000 * _STORE_SHARE
-        )
+        self._sessions = _open_sessions(config)
+        self._farewells: set[asyncio.Task[None]] = set()
         self.snapshot = self._snapshot(config)
 
     def _snapshot(self, config: RuntimeConfig) -> Snapshot:
@@ -68,8 +71,63 @@ class State:
             await self._embedded.load()
         self.ready = True
 
+    async def apply(self, config: RuntimeConfig) -> None:
+        """Decide by `config` from now on. Observed latencies and, where their store stays the same, sessions stay."""
+        before = self.snapshot.config
+        if config.model_metrics_sources != before.model_metrics_sources:
+            await self._replace_ranking(config)
+        if _session_settings(config) != _session_settings(before):
+            self._dismiss(self._sessions.close)
+            self._sessions = _open_sessions(config)
+        if config.routing_preferences and routing_model(config, ModelRegistry(config)) is None:
+            await self._embedded.load()
+        self.snapshot = self._snapshot(config)
+
+    async def _replace_ranking(self, config: RuntimeConfig) -> None:
+        """Sources that are slow to answer have no data at first, as at a start."""
+        old = self._ranking
+        self._ranking = Ranking(config.model_metrics_sources, self._resolve, observed=old.observed)
+        starting = asyncio.create_task(self._ranking.start())
+        self._farewells.add(starting)
+        starting.add_done_callback(self._farewells.discard)
+        await asyncio.wait([starting], timeout=_FETCH_PATIENCE_SECONDS)
+        self._dismiss(old.stop)
+
+    def _dismiss(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Close something when no decision that began with it is left."""
+
+        async def later() -> None:
+            try:
+                await asyncio.sleep(_FAREWELL_SECONDS)
+            finally:
+                await close()
+
+        task = asyncio.create_task(later())
+        self._farewells.add(task)
+        task.add_done_callback(self._farewells.discard)
+
     async def stop(self) -> None:
         self.ready = False
+        for task in self._farewells:
+            task.cancel()
+        await asyncio.gather(*self._farewells, return_exceptions=True)
         await self._ranking.stop()
         await self._sessions.close()
         await self._client.aclose()
+
+
+def _session_settings(config: RuntimeConfig) -> tuple[object, ...]:
+    """What a store of sessions is opened with."""
+    routing = config.routing
+    return (
+        routing.session_cache.type,
+        routing.session_cache.url,
+        routing.session_ttl_seconds,
+        routing.session_max_entries,
+        config.overrides.routing_timeout_ms,
+    )
+
+
+def _open_sessions(config: RuntimeConfig) -> AffinityStore:
+    patience = config.overrides.routing_timeout_ms / 1000 * _STORE_SHARE
+    return open_store(config.routing, record_session_event, patience=patience)

@@ -7,9 +7,9 @@ from pathlib import Path
 import uvloop
 
 from extproc.server import serve
-from extproc.snapshot import Snapshot
 from planoctl.config.findings import ConfigError
-from planoctl.config.process import load_service_config, service_parser, start_logging
+from planoctl.config.process import service_files, service_parser, start_logging
+from planoctl.config.watch import ConfigWatch
 
 
 def main() -> int:
@@ -19,13 +19,13 @@ def main() -> int:
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
-        snapshot = Snapshot.of(load_service_config(arguments.config, arguments.secrets))
+        watch = ConfigWatch(service_files(arguments), arguments.applied)
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
     gc.collect()
     gc.freeze()  # what lives as long as the worker need not be walked by every collection
-    uvloop.run(serve(snapshot, arguments.socket, arguments.brightstaff))
+    uvloop.run(serve(watch, arguments.socket, arguments.brightstaff))
     return 0
 
 

@@ -146,9 +146,11 @@ class _Stream:
 
 
 class GrpcConnection(asyncio.Protocol):
-    """One connection. `opener` gives the handler of a call by its path; `largest` bounds a message in bytes."""
+    """One connection. `opener` gives the handler of a call by its path; `largest` bounds a message in bytes: it may
+    change while the connection lives.
+    """
 
-    def __init__(self, opener: Opener, largest: int, connections: "set[GrpcConnection]") -> None:
+    def __init__(self, opener: Opener, largest: Callable[[], int], connections: "set[GrpcConnection]") -> None:
         self._opener = opener
         self._largest = largest
         self._connections = connections
@@ -321,7 +323,7 @@ class GrpcConnection(asyncio.Protocol):
         buffer += data
         while len(buffer) >= 5:
             compressed, length = _MESSAGE_HEAD.unpack_from(buffer)
-            if compressed or length > self._largest:
+            if compressed or length > self._largest():
                 raise ProtocolError(Fault.PROTOCOL_ERROR, f"a gRPC message of {length} bytes, compressed={compressed}")
             if len(buffer) < 5 + length:
                 return

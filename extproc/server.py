@@ -17,6 +17,8 @@ from extproc.snapshot import Snapshot
 from extproc.upstream_stage import UpstreamStage
 from plano_pb import ext_proc_pb2 as pb
 from planoctl.config.headers import METADATA_NAMESPACE
+from planoctl.config.runtime import RuntimeConfig
+from planoctl.config.watch import ConfigWatch
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +32,19 @@ _DRAIN_SECONDS = 30.0
 class Worker:
     """Opens a stage per stream. `snapshot` is replaced in one assignment when the configuration changes."""
 
-    def __init__(self, snapshot: Snapshot, services: Services) -> None:
-        self.snapshot = snapshot
+    def __init__(self, config: RuntimeConfig, services: Services) -> None:
+        self.snapshot = Snapshot.of(config)
         self._services = services
+
+    async def apply(self, config: RuntimeConfig) -> None:
+        """Serve requests that begin from now on by `config`."""
+        self.snapshot = Snapshot.of(config)
+        self._services.health.configure(config.routing.failover)
+
+    @property
+    def largest_message(self) -> int:
+        """In bytes: a body that may be buffered, and what comes with it."""
+        return self.snapshot.config.overrides.buffer_limit_bytes + _MESSAGE_OVERHEAD
 
     def open(self, path: str) -> Handler | None:
         """The handler of a gRPC call, None for a method that is not served."""
@@ -61,28 +73,31 @@ def _check(_request: bytes) -> bytes:
     return _SERVING
 
 
-async def serve(snapshot: Snapshot, socket: Path, brightstaff: str) -> None:
+async def serve(watch: ConfigWatch, socket: Path, brightstaff: str) -> None:
     """Serve until SIGTERM or SIGINT, then finish the streams that are open, for up to 30 seconds.
 
     `brightstaff` is the address of the routing service, as gRPC writes them.
     """
-    services = Services(Health(snapshot.config.routing.failover), RoutingClient(brightstaff))
-    worker = Worker(snapshot, services)
-    reporting = asyncio.create_task(report(services.latencies, services.routing))
-    largest = snapshot.config.overrides.buffer_limit_bytes + _MESSAGE_OVERHEAD
+    services = Services(Health(watch.config.routing.failover), RoutingClient(brightstaff))
+    worker = Worker(watch.config, services)
+    background = (
+        asyncio.create_task(report(services.latencies, services.routing)),
+        asyncio.create_task(watch.run(worker.apply)),
+    )
     connections: set[GrpcConnection] = set()
     loop = asyncio.get_running_loop()
     previous = os.umask(0o177)  # only the owner may connect
     try:
         server = await loop.create_unix_server(
-            lambda: GrpcConnection(worker.open, largest, connections), str(socket), backlog=1024
+            lambda: GrpcConnection(worker.open, lambda: worker.largest_message, connections), str(socket), backlog=1024
         )
     finally:
         os.umask(previous)
     log.info("serving on %s", socket)
     await _until_stopped(loop)
     log.info("draining")
-    reporting.cancel()
+    for task in background:
+        task.cancel()
     server.close()
     for connection in list(connections):
         connection.drain()

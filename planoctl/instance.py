@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ DEFAULT_NAME = "default"
 MAX_SOCKET_PATH_BYTES = 103
 """What fits into `sockaddr_un` on every supported system (Linux 107, macOS 103)."""
 
+_LOCK_POLL_SECONDS = 0.05
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -100,18 +102,30 @@ class Instance:
                 private_folder(folder)
 
     @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Keep other planoctl commands from starting or stopping this instance; raises InstanceBusyError."""
+    def lock(self, *, patience: float = 0.0) -> Iterator[None]:
+        """Keep other planoctl commands from starting or stopping this instance.
+
+        Raises InstanceBusyError if another one does so for `patience` seconds.
+        """
+        deadline = time.monotonic() + patience
         private_folder(self.folder)
         descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise InstanceBusyError(self.name) from None
+            while not _locked(descriptor):
+                if time.monotonic() >= deadline:
+                    raise InstanceBusyError(self.name)
+                time.sleep(_LOCK_POLL_SECONDS)
             yield
         finally:
             os.close(descriptor)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def state_home(environment: Mapping[str, str]) -> Path:

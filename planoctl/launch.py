@@ -7,9 +7,10 @@ from pathlib import Path
 from planoctl.config.deployment import Deployment
 from planoctl.config.runtime import Listener, RuntimeConfig
 from planoctl.port_check import Address
-from planoctl.supervise.plan import DRAIN_SECONDS, Child, ListenerView, Plan, Probe, StartRequest
+from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartRequest
 
 LOOPBACK = "127.0.0.1"
+_LONGEST_STREAM_SECONDS = 3600
 _PYTHON_MODULE = (sys.executable, "-P", "-m")
 """-P: a folder of the user that is called `extproc` must not take the place of ours."""
 
@@ -59,6 +60,7 @@ def build_plan(
         envoy_version=envoy_version,
         config=str(config_file),
         request=request,
+        deployment=deployment,
     )
 
 
@@ -85,7 +87,7 @@ def _worker(deployment: Deployment, index: int) -> Child:
         name=f"extproc-{index}",
         component="extproc",
         argv=(
-            *_service("extproc", deployment),
+            *_service("extproc", f"extproc-{index}", deployment),
             "--socket",
             socket,
             *_asks(deployment),
@@ -109,7 +111,7 @@ def _brightstaff(deployment: Deployment) -> Child:
         name="brightstaff",
         component="brightstaff",
         argv=(
-            *_service("brightstaff", deployment),
+            *_service("brightstaff", "brightstaff", deployment),
             *("--port", str(port)),
             *("--socket", str(deployment.brightstaff_socket)),
             *("--models", str(deployment.models_socket)),
@@ -141,7 +143,8 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
     """How Envoy is started.
 
     Hot restart is off: it is never used, and its shared memory would outlive each start. The component `main` is quiet
-    because it lists every extension at each start.
+    because it lists every extension at each start. The drain time is that of listeners which a changed configuration
+    replaces: their connections end with the answer to their next request, and what streams even then is cut.
     """
     quiet = ("--component-log-level", "main:warning") if deployment.log_level == "info" else ()
     return (
@@ -151,16 +154,17 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
         *("--concurrency", str(deployment.concurrency)),
         *("--log-level", deployment.log_level),
         *quiet,
-        *("--drain-time-s", f"{DRAIN_SECONDS:.0f}"),
+        *("--drain-time-s", f"{_LONGEST_STREAM_SECONDS}", "--drain-strategy", "immediate"),
     )
 
 
-def _service(module: str, deployment: Deployment) -> tuple[str, ...]:
+def _service(module: str, name: str, deployment: Deployment) -> tuple[str, ...]:
     return (
         *_PYTHON_MODULE,
         module,
         *("--config", str(deployment.config_path)),
         *("--secrets", str(deployment.secrets_path)),
+        *("--applied", str(deployment.applied_path(name))),
     )
 
 

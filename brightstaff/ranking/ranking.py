@@ -1,4 +1,4 @@
-"""The ranker of a process: it outlives configurations' changes of preferences, and so does what it has learnt."""
+"""The ranker of a process: it outlives changes of the configuration, and what it has learnt outlives its sources."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,15 @@ class Ranking:
     told. `resolve` finds what a name means; it is asked with each decision, so it may follow the configuration.
     """
 
-    def __init__(self, sources: Sequence[MetricsSource], resolve: Resolve, *, prices: PriceBook | None = None) -> None:
-        self.observed = ObservedLatency()
+    def __init__(
+        self,
+        sources: Sequence[MetricsSource],
+        resolve: Resolve,
+        *,
+        prices: PriceBook | None = None,
+        observed: ObservedLatency | None = None,
+    ) -> None:
+        self.observed = observed or ObservedLatency()
         configured = {source.type: source for source in sources}
         cost, latency = configured.get("cost"), configured.get("latency")
         self._cost: CostSource = FetchedPrices(cost, resolve) if cost else PriceList(resolve, prices or PriceBook())

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import yaml
@@ -38,15 +39,20 @@ class Configuration:
         return (*self.loaded.warnings, *inactive(self.loaded.runtime))
 
 
-def read_configuration(request: StartRequest, instance: Instance) -> Configuration:
-    """The configuration that `request` means; raises CliError, with all findings if it is invalid."""
+def read_configuration(
+    request: StartRequest, instance: Instance, known: Mapping[str, str] = MappingProxyType({})
+) -> Configuration:
+    """The configuration that `request` means; raises CliError, with all findings if it is invalid.
+
+    `known`: values of variables that neither the environment nor an env file has.
+    """
     from planoctl.config.pipeline import find_config
 
     try:
         file = find_config(Path(request.config) if request.config else None, Path(request.folder))
         if file is None:
-            return _zero_config(request, instance)
-        return Configuration(_load(file, request, os.environ), file)
+            return _zero_config(request, instance, known)
+        return Configuration(_load(file, request, os.environ, known=known), file)
     except ConfigError as error:
         raise InvalidConfigError(error.findings) from error
 
@@ -62,21 +68,25 @@ def demo_configuration(request: StartRequest, instance: Instance, provider_port:
 
 
 def _load(
-    file: Path, request: StartRequest, environment: Mapping[str, str], env_file: Path | None = None
+    file: Path,
+    request: StartRequest,
+    environment: Mapping[str, str],
+    env_file: Path | None = None,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> "LoadedConfig":
     from planoctl.config.pipeline import load_config
 
     chosen = Path(request.env_file) if request.env_file else env_file
-    return load_config(file, environment=environment, env_file=chosen)
+    return load_config(file, environment=environment, env_file=chosen, known=known)
 
 
-def _zero_config(request: StartRequest, instance: Instance) -> Configuration:
+def _zero_config(request: StartRequest, instance: Instance, known: Mapping[str, str]) -> Configuration:
     """The default document for the provider keys in the environment, or in a `.env` of the folder."""
     from planoctl.config.zero_config import synthesise
 
     beside = Path(request.folder) / ".env"
     env_file = Path(request.env_file) if request.env_file else beside if beside.is_file() else None
-    environment = merged_environment(os.environ, env_file)
+    environment = {**known, **merged_environment(os.environ, env_file)}
     document, summary = synthesise(environment, listener_port=request.listener_port)
     private_folder(instance.folder)
     write_private(instance.default_config_path, yaml.safe_dump(document, sort_keys=False))

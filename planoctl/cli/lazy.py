@@ -25,11 +25,15 @@ COMMANDS = {
     "up": Entry("planoctl.cli.up:up", "Gateway", "Start the gateway, or replace the running one."),
     "down": Entry("planoctl.cli.down:down", "Gateway", "Stop the gateway; open requests may finish."),
     "restart": Entry("planoctl.cli.restart:restart", "Gateway", "Start again as last time, with the file read anew."),
+    "reload": Entry("planoctl.cli.reload:reload", "Gateway", "Take up the changed configuration; no request notices."),
     "status": Entry("planoctl.cli.status:status", "Gateway", "Show processes, listeners and health."),
     "logs": Entry("planoctl.cli.logs:logs", "Gateway", "Show what the processes wrote."),
     "validate": Entry("planoctl.cli.validate:validate", "Configuration", "Check a configuration without starting it."),
     "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the processes yourself."),
     "route": Entry("planoctl.cli.route:route", "Configuration", "Show which models a prompt would go to, and why."),
+    "agent": Entry(
+        "planoctl.cli.agent:agent", "Containers", "Render a configuration, and roll out its changes to what runs."
+    ),
     "demo": Entry("planoctl.cli.demo:demo", "Try it", "Start a gateway with a fake provider and ask it something."),
     "mock-provider": Entry(
         "planoctl.mock_provider.cli:mock_provider",

@@ -1,5 +1,6 @@
 """All of a start that touches nothing that is running: check the configuration, the ports and Envoy's opinion."""
 
+import json
 from dataclasses import dataclass
 
 from planoctl.cli.configuration import Configuration, demo_configuration, read_configuration
@@ -11,7 +12,7 @@ from planoctl.instance import Instance
 from planoctl.launch import build_plan, mock_provider, wanted_addresses
 from planoctl.port_check import Address, find_conflicts, free_port
 from planoctl.supervise.control import Running
-from planoctl.supervise.plan import Plan, StartRequest
+from planoctl.supervise.plan import Child, Plan, StartRequest
 
 _MOST_DEFAULT_WORKERS = 8
 
@@ -29,15 +30,46 @@ class Prepared:
 
 def prepare(request: StartRequest, instance: Instance, running: Running | None) -> Prepared:
     """Check everything; raises CliError. `running` is the instance that will be replaced: its ports count as free."""
-    from planoctl.render import render_envoy
-
     mock_port = free_port() if request.demo else None
     if mock_port is None:
         configuration = read_configuration(request, instance)
     else:
         configuration = demo_configuration(request, instance, mock_port)
+    extra = () if mock_port is None else (mock_provider(_deployment(request, instance), mock_port),)
+    return _checked(request, instance, running, configuration, _deployment(request, instance), extra)
+
+
+def prepare_again(instance: Instance, running: Running) -> Prepared:
+    """Check the configuration of a running instance as it is now, for the same processes; raises CliError."""
+    plan = running.plan
+    if plan is None or plan.deployment is None:
+        raise CliError("this instance was started by an older version", remedy="run `planoctl restart`")
+    if plan.request.demo:
+        raise CliError("the demo makes its configuration at its start", remedy="start a gateway with a file")
+    configuration = read_configuration(plan.request, instance, known=_known(plan.deployment))
+    return _checked(plan.request, instance, running, configuration, plan.deployment, ())
+
+
+def _known(deployment: Deployment) -> dict[str, str]:
+    """The keys that the running processes have: this shell need not have them."""
+    try:
+        known: dict[str, str] = json.loads(deployment.secrets_path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _checked(
+    request: StartRequest,
+    instance: Instance,
+    running: Running | None,
+    configuration: Configuration,
+    deployment: Deployment,
+    extra: tuple[Child, ...],
+) -> Prepared:
+    from planoctl.render import render_envoy
+
     config = configuration.loaded.runtime
-    deployment = _deployment(request, instance)
     _check_ports(wanted_addresses(config, deployment), running)
     instance.create(deployment)
     files = render_envoy(config, deployment)
@@ -56,7 +88,7 @@ def prepare(request: StartRequest, instance: Instance, running: Running | None) 
         secret_names=tuple(sorted(configuration.loaded.secrets)),
         config_file=configuration.file,
         request=request,
-        extra=() if mock_port is None else (mock_provider(deployment, mock_port),),
+        extra=extra,
     )
     return Prepared(instance, configuration, deployment, files, plan)
 

@@ -62,10 +62,10 @@ def stop_running(running: Running, paths: Deployment, *, at_once: bool = False) 
 
 
 @contextlib.contextmanager
-def exclusive(instance: Instance) -> Iterator[None]:
-    """Hold the instance's lock; a second command gets a clear error."""
+def exclusive(instance: Instance, *, patience: float = 0.0) -> Iterator[None]:
+    """Hold the instance's lock; a second command gets a clear error after `patience` seconds."""
     try:
-        with instance.lock():
+        with instance.lock(patience=patience):
             yield
     except InstanceBusyError:
         raise CliError(
@@ -78,8 +78,10 @@ def write_files(prepared: Prepared) -> None:
     """Write everything the processes read. Only the owner can read it."""
     from planoctl.config.pipeline import dump_rendered
     from planoctl.render import write_envoy
+    from planoctl.rollout.record import forget_record
 
     deployment, loaded = prepared.deployment, prepared.configuration.loaded
+    forget_record(deployment.run_dir)
     write_private(deployment.config_path, dump_rendered(loaded.document))
     write_private(deployment.secrets_path, json.dumps(loaded.secrets))
     write_envoy(prepared.envoy_files, deployment.envoy_dir)

@@ -10,6 +10,7 @@ import rich_click as click
 from planoctl.cli import options
 from planoctl.cli.console import BRAND, say
 from planoctl.instance import Instance
+from planoctl.rollout.record import read_record
 
 if TYPE_CHECKING:
     from planoctl.supervise.control import Running
@@ -64,13 +65,16 @@ def _report(instance: Instance, running: "Running | None") -> dict[str, Any]:
     """The JSON form. Ages are in seconds, memory in bytes."""
     if running is None:
         return {"instance": instance.name, "running": False, "ready": False}
-    state, plan = running.state, running.plan
+    state, plan, last = running.state, running.plan, read_record(instance.run_dir)
     return {
         "instance": instance.name,
         "running": True,
         "ready": state is not None and state.ready,
         "phase": state.phase if state else "starting",
         "config": plan.config if plan else None,
+        "reload": None
+        if last is None
+        else {"ok": last.ok, "age_seconds": time.time() - last.at, "error": last.message},
         "envoy": plan.envoy_version if plan else None,
         "logs": str(instance.paths.log_dir),
         "listeners": [
@@ -131,6 +135,9 @@ def _print(report: dict[str, Any]) -> None:
     for listener in report["listeners"]:
         say(f"{listener['type']:<8} {listener['url']}  ({listener['name']})")
     say(f"{'config':<8} {report['config']}")
+    if (last := report["reload"]) is not None:
+        outcome = "in force" if last["ok"] else f"FAILED, the configuration before it is in force: {last['error']}"
+        say(f"{'reload':<8} {_duration(last['age_seconds'])} ago: {outcome}")
     say(f"{'logs':<8} {report['logs']}")
 
 

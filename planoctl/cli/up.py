@@ -15,6 +15,7 @@ from planoctl.instance import Instance
 @options.env_file
 @options.listener_port
 @options.instance
+@click.option("--watch", is_flag=True, help="Reload whenever the configuration or its .env file changes.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and show the logs; Ctrl-C stops the gateway.")
 @options.process_counts
 @options.envoy_path
@@ -23,7 +24,8 @@ from planoctl.instance import Instance
 @options.verbose
 @click.option_panel("Configuration", options=["file", "--path", "--env-file", "--listener-port", "--demo"])
 @click.option_panel(
-    "Runtime", options=["--foreground", "--instance", "--workers", "--concurrency", "--envoy-path", "--log-level"]
+    "Runtime",
+    options=["--foreground", "--watch", "--instance", "--workers", "--concurrency", "--envoy-path", "--log-level"],
 )
 def up(
     file: Path | None,
@@ -31,6 +33,7 @@ def up(
     env_file: Path | None,
     listener_port: int,
     instance: Instance,
+    watch: bool,
     foreground: bool,
     workers: int | None,
     concurrency: int | None,
@@ -57,6 +60,7 @@ def up(
         envoy_path=envoy_path,
         log_level=log_level,
         demo=demo,
+        watch=watch,
     )
     header()
     if foreground:

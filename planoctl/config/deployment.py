@@ -60,6 +60,20 @@ class Deployment:
         """What the supervisor reports of its children, as JSON, rewritten at each change."""
         return self.run_dir / "state.json"
 
+    @property
+    def retired_path(self) -> Path:
+        """Clusters that no configuration names any more, kept for the requests that do, as JSON."""
+        return self.run_dir / "retired_clusters.json"
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """The processes that read the rendered configuration."""
+        return ("brightstaff", *(f"extproc-{index}" for index in range(self.workers)))
+
+    def applied_path(self, service: str) -> Path:
+        """Where a service says which configuration it has in force."""
+        return self.run_dir / "applied" / f"{service}.json"
+
     def worker_socket(self, index: int) -> Path:
         return (self.socket_dir or self.run_dir) / f"extproc-{index}.sock"
 

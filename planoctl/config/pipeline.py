@@ -6,6 +6,7 @@ read → substitute variables → schema → migrate → normalise → cross-ref
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -53,18 +54,28 @@ def find_config(explicit: Path | None, folder: Path) -> Path | None:
 
 
 def load_config(
-    path: Path, *, environment: Mapping[str, str], env_file: Path | None = None, strict: bool = False
+    path: Path,
+    *,
+    environment: Mapping[str, str],
+    env_file: Path | None = None,
+    strict: bool = False,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> LoadedConfig:
     """Load a YAML file.
 
-    Variables come from `environment`, then from `env_file`, by default the `.env` beside the configuration. `strict`
-    makes every warning an error. Raises ConfigError with all findings.
+    Variables come from `environment`, then from `env_file`, by default the `.env` beside the configuration, then from
+    `known`. `strict` makes every warning an error. Raises ConfigError with all findings.
     """
-    beside = path.parent / ".env"
-    chosen = env_file or (beside if _is_file(beside) else None)
+    chosen = env_file or env_file_beside(path)
     source = parse(read_file(path), str(path))
     extra = read_env_file(chosen) if chosen else EnvFile({})
-    return _load(source, {**extra.entries, **environment}, str(path), strict=strict, warnings=extra.warnings)
+    return _load(source, {**known, **extra.entries, **environment}, str(path), strict=strict, warnings=extra.warnings)
+
+
+def env_file_beside(config: Path) -> Path | None:
+    """The `.env` in the folder of a configuration, if there is one."""
+    beside = config.parent / ".env"
+    return beside if _is_file(beside) else None
 
 
 def load_document(

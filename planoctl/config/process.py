@@ -1,13 +1,11 @@
 """What every service process does first: arguments, log, configuration."""
 
 import argparse
-import json
 import logging
 import sys
 from pathlib import Path
 
-from planoctl.config.pipeline import load_rendered
-from planoctl.config.runtime import RuntimeConfig
+from planoctl.config.watch import ServiceFiles
 
 _LEVELS = {"trace": "debug", "critical": "error", "off": "error"}
 
@@ -17,6 +15,7 @@ def service_parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, description=description)
     parser.add_argument("--config", type=Path, required=True, help="the rendered configuration")
     parser.add_argument("--secrets", type=Path, help="JSON file with the values of its variables")
+    parser.add_argument("--applied", type=Path, help="file in which to say which configuration is in force")
     parser.add_argument("--log-level", default="info", help="trace, debug, info, warning or error (default: info)")
     return parser
 
@@ -29,6 +28,6 @@ def start_logging(level: str) -> None:
     )
 
 
-def load_service_config(config: Path, secrets: Path | None) -> RuntimeConfig:
-    """The configuration with its secrets resolved. Raises ConfigError."""
-    return load_rendered(config, json.loads(secrets.read_text(encoding="utf-8")) if secrets else {})
+def service_files(arguments: argparse.Namespace) -> ServiceFiles:
+    """The files that the arguments name."""
+    return ServiceFiles(arguments.config, arguments.secrets)

@@ -13,6 +13,7 @@ from planoctl.config.deployment import Deployment
 from planoctl.config.headers import (
     ATTEMPT_ATTRIBUTE,
     ATTEMPTS,
+    BRIGHTSTAFF,
     CHAIN,
     CLUSTER,
     DROPPED,
@@ -29,9 +30,10 @@ from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import Listener, RuntimeConfig
 from planoctl.render.clusters import chain_clusters, provider_clusters
 from planoctl.render.local_replies import OWN_REPLY_FILTER, local_replies
+from planoctl.render.xds import CLUSTERS, LISTENERS, discovery_file, read_resources, split_routes, static_bootstrap
 from planoctl.resources import envoy_templates
 
-BOOTSTRAP, LISTENERS, CLUSTERS, STATIC = "envoy.yaml", "lds.yaml", "cds.yaml", "envoy.static.yaml"
+BOOTSTRAP, STATIC = "envoy.yaml", "envoy.static.yaml"
 
 _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _MESSAGE_SECONDS = 10.0  # beside what a routing decision may take
@@ -74,7 +76,10 @@ class _ListenerView:
 
 
 def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str]:
-    """Envoy's files by name: bootstrap, LDS and CDS, and the same in one static file for `envoy --mode validate`."""
+    """Envoy's files by name: bootstrap, clusters, listeners and their routes, and one with everything.
+
+    The last is for `envoy --mode validate`.
+    """
     environment = Environment(
         loader=FileSystemLoader(envoy_templates()),
         undefined=StrictUndefined,
@@ -85,23 +90,17 @@ def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str
     )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     context = _context(config, deployment)
-    names = {BOOTSTRAP: "bootstrap.yaml.j2", LISTENERS: "lds.yaml.j2", CLUSTERS: "cds.yaml.j2"}
-    files = {name: environment.get_template(template).render(context) for name, template in names.items()}
-    return {**files, STATIC: _static(files)}
-
-
-def _static(files: dict[str, str]) -> str:
-    """Bootstrap, listeners and clusters in one document: `envoy --mode validate` does not read LDS and CDS files."""
-    bootstrap = yaml.safe_load(files[BOOTSTRAP])
-    del bootstrap["dynamic_resources"]
-    resources = bootstrap["static_resources"]
-    resources["listeners"] = _resources(files[LISTENERS])
-    resources["clusters"] += _resources(files[CLUSTERS])
-    return json.dumps(bootstrap, indent=1)
-
-
-def _resources(text: str) -> list[dict[str, Any]]:
-    return [{key: value for key, value in item.items() if key != "@type"} for item in yaml.safe_load(text)["resources"]]
+    bootstrap = environment.get_template("bootstrap.yaml.j2").render(context)
+    listeners, clusters = (
+        read_resources(environment.get_template(f"{name}.j2").render(context)) for name in (LISTENERS, CLUSTERS)
+    )
+    static = static_bootstrap(yaml.safe_load(bootstrap), listeners, clusters)
+    return {
+        BOOTSTRAP: bootstrap,
+        STATIC: static,
+        CLUSTERS: discovery_file(clusters),
+        **split_routes(listeners, str(deployment.envoy_dir.absolute())),
+    }
 
 
 def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
@@ -124,6 +123,7 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "clusters": clusters,
         "chains": chain_clusters(clusters) if _several_models(config) else [],
         "chain_header": CHAIN,
+        "unnamed_chain": BRIGHTSTAFF,
         "attempt_attribute": json.dumps(ATTEMPT_ATTRIBUTE),
         "failover": config.routing.failover,
         "attempt_message_timeout": _longer(config.routing.failover.per_try_timeout),

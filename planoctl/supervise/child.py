@@ -109,6 +109,11 @@ class ChildProcess:
             await process.wait()
         self._enter("stopped")
 
+    def renew(self, spec: Child) -> None:
+        """Take up what may change while the process runs: how it is probed."""
+        if spec.argv == self.spec.argv:
+            self.spec = spec
+
     def remove_stale_files(self) -> None:
         for path in self.spec.stale_files:
             Path(path).unlink(missing_ok=True)

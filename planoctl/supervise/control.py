@@ -143,7 +143,9 @@ def remove_traces(paths: Deployment) -> None:
     sockets = [paths.run_dir.glob("*.sock")]
     if paths.socket_dir is not None:
         sockets.append(paths.socket_dir.glob("*.sock"))
-    for path in (paths.pid_path, paths.state_path, paths.secrets_path, *(path for found in sockets for path in found)):
+    sockets.append((paths.run_dir / "applied").glob("*.json"))
+    leftover = (paths.pid_path, paths.state_path, paths.secrets_path, paths.retired_path)
+    for path in (*leftover, *(path for found in sockets for path in found)):
         Path(path).unlink(missing_ok=True)
 
 

@@ -4,10 +4,11 @@ Written by `planoctl up`, read by `python -m planoctl.supervise` and, for its `r
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from planoctl.config.deployment import Deployment
 from planoctl.private_files import write_private
 
 DRAIN_SECONDS = 30.0
@@ -66,6 +67,7 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     envoy_path: str | None = None
     log_level: str = "info"
     demo: bool = False
+    watch: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     envoy_version: str = ""
     config: str = ""
     request: StartRequest = StartRequest()
+    deployment: Deployment | None = None
 
     @property
     def folder(self) -> Path:
@@ -97,12 +100,19 @@ class PlanError(Exception):
 
 
 def write_plan(plan: Plan, path: Path) -> None:
-    write_private(path, msgspec.json.format(msgspec.json.encode(plan), indent=2).decode())
+    write_private(path, msgspec.json.format(msgspec.json.encode(plan, enc_hook=str), indent=2).decode())
 
 
 def read_plan(path: Path) -> Plan:
     """The plan at `path`; raises PlanError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Plan)
+        return msgspec.json.decode(path.read_bytes(), type=Plan, dec_hook=_decoded)
     except (OSError, msgspec.DecodeError) as error:
         raise PlanError(f"{path}: {error}") from error
+
+
+def _decoded(kind: type, value: Any) -> Any:
+    """What JSON has no type for; msgspec asks."""
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError

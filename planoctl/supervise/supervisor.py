@@ -11,8 +11,9 @@ from pathlib import Path
 from planoctl.supervise.child import ChildError, ChildProcess
 from planoctl.supervise.identity import ProcessIdentity, read_identity, write_identity
 from planoctl.supervise.inheritance import inherited
-from planoctl.supervise.plan import Plan
+from planoctl.supervise.plan import Plan, PlanError, read_plan
 from planoctl.supervise.probe import Prober
+from planoctl.supervise.reloading import reload_on_change
 from planoctl.supervise.rotation import rotate_folder
 from planoctl.supervise.state import Failure, Phase, State, write_state
 
@@ -59,14 +60,17 @@ class Supervisor:
         write_identity(ProcessIdentity.of(os.getpid()), self._pid_path)
         self._listen_for_signals()
         self._enter("starting")
-        rotation = asyncio.create_task(self._rotate_logs())
+        background = [asyncio.create_task(self._rotate_logs())]
+        if self._plan.request.watch:
+            background.append(asyncio.create_task(self._watch()))
         try:
             await self._until_stopped()
         except ChildError as error:
             _log.error("start failed: %s", error)
             self._state.failure = error.failure
         finally:
-            rotation.cancel()
+            for task in background:
+                task.cancel()
             await self._stop_children()
             await self._prober.close()
             self._enter("stopped" if self._state.failure is None else "failed")
@@ -145,16 +149,34 @@ class Supervisor:
             except OSError as error:
                 _log.warning("log rotation: %s", error)
 
+    async def _watch(self) -> None:
+        await self.started.wait()
+        await reload_on_change(self._plan, _log)
+
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.request_stop)
         loop.add_signal_handler(signal.SIGQUIT, self._stop_at_once)
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        loop.add_signal_handler(signal.SIGHUP, self._renew_plan)
 
     def _stop_at_once(self) -> None:
         self._hurry.set()
         self._stop.set()
+
+    def _renew_plan(self) -> None:
+        """`planoctl reload` has written another plan for the same processes."""
+        try:
+            plan = read_plan(self._plan.folder / "plan.json")
+        except PlanError as error:
+            _log.warning("the plan stays as it is: %s", error)
+            return
+        self._plan = plan
+        specs = {spec.name: spec for spec in plan.children}
+        for child in self._children:
+            if child.spec.name in specs:
+                child.renew(specs[child.spec.name])
+        _log.info("reloaded: %s", ", ".join(f"{listener.name} {listener.url}" for listener in plan.listeners))
 
     def _enter(self, phase: Phase) -> None:
         self._state.phase = phase

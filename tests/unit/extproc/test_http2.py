@@ -30,7 +30,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
     connections: set[GrpcConnection] = set()
     path = str(tmp_path / "s.sock")
     server = await asyncio.get_running_loop().create_unix_server(
-        lambda: GrpcConnection(opener, LARGEST, connections), path
+        lambda: GrpcConnection(opener, lambda: LARGEST, connections), path
     )
     yield f"unix:{path}"
     server.close()
@@ -131,7 +131,7 @@ def frames(data: bytes | bytearray) -> list[tuple[int, int, int, bytes]]:
 
 def connected() -> tuple[GrpcConnection, Wire]:
     wire = Wire()
-    connection = GrpcConnection(opener, LARGEST, set())
+    connection = GrpcConnection(opener, lambda: LARGEST, set())
     connection.connection_made(wire)
     wire.sent.clear()
     return connection, wire
@@ -352,7 +352,7 @@ class Answers:
 
 def asked_later(*data: bytes) -> tuple[GrpcConnection, Wire, Answers]:
     answers, wire = Answers(), Wire()
-    connection = GrpcConnection(lambda _path: answers.handle, LARGEST, set())
+    connection = GrpcConnection(lambda _path: answers.handle, lambda: LARGEST, set())
     connection.connection_made(wire)
     wire.sent.clear()
     connection.data_received(PREFACE + headers(1) + b"".join(data))
@@ -459,7 +459,7 @@ async def test_a_handler_that_fails_resets_its_stream_and_no_other(cancelled: bo
 @pytest.mark.parametrize("parts", [(), (b"one",), (b"one", b"two", b"three")])
 async def test_a_message_may_be_answered_by_several_replies_or_none(parts: tuple[bytes, ...]) -> None:
     wire = Wire()
-    connection = GrpcConnection(lambda _path: lambda _body: parts, LARGEST, set())
+    connection = GrpcConnection(lambda _path: lambda _body: parts, lambda: LARGEST, set())
     connection.connection_made(wire)
     wire.sent.clear()
     connection.data_received(PREFACE + headers(1) + message(1, b"x", Flag.END_STREAM))

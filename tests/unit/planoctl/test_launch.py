@@ -68,6 +68,7 @@ def test_commands_name_files_and_never_values_of_secrets() -> None:
     children = {child.name: child for child in plan().children}
     assert children["extproc-1"].argv[2:] == (
         *("-m", "extproc", "--config", "/run/plano/plano_config_rendered.yaml", "--secrets", "/run/plano/secrets.json"),
+        *("--applied", "/run/plano/applied/extproc-1.json"),
         *("--socket", "/run/plano/extproc-1.sock", "--brightstaff", "unix:/run/plano/brightstaff.sock"),
         *("--log-level", "debug"),
     )

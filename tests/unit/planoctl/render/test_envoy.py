@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from planoctl.config.deployment import Deployment, InternalPorts
-from planoctl.config.runtime import Listener, ModelProvider, Overrides, RuntimeConfig
+from planoctl.config.runtime import Failover, Listener, ModelProvider, Overrides, Routing, RuntimeConfig
 from planoctl.render import render_envoy, write_envoy
+from planoctl.render.xds import routes_file, version_of
 
 NEWER = "PriorityGroupClusterSpecifier"  # envoy-data-plane does not know it yet; `envoy --mode validate` does
 MISREAD = {"consecutive_5xx"}  # envoy-data-plane looks this one up as `consecutive_5_xx`
@@ -81,7 +82,8 @@ PROVIDERS = (
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # envoy-data-plane's, on import
 def test_every_message_has_only_fields_that_envoys_types_know() -> None:
     documents = rendered(*PROVIDERS, **EVERYTHING)
-    messages = [message for name in ("lds.yaml", "cds.yaml") for message in typed(documents[name])]
+    followed = [document for name, document in documents.items() if not name.startswith("envoy.")]
+    messages = [message for document in followed for message in typed(document)]
     messages = [message for message in messages if not message["@type"].endswith(NEWER)]
     assert len(messages) > 20
     for message in messages:
@@ -96,6 +98,16 @@ def test_the_bootstrap_reads_listeners_and_clusters_from_files() -> None:
     assert dynamic["lds_config"]["path_config_source"]["path"] == "/run/plano/envoy/lds.yaml"
     assert dynamic["cds_config"]["path_config_source"]["path"] == "/run/plano/envoy/cds.yaml"
     assert "listeners" not in bootstrap["static_resources"]
+
+
+def test_routes_are_apart_from_their_listener_so_that_their_change_replaces_no_listener() -> None:
+    before = render_envoy(config(), DEPLOYMENT)
+    after = render_envoy(config(routing=Routing(failover=Failover(per_try_timeout="7s"))), DEPLOYMENT)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {routes_file("llm"), "envoy.static.yaml"}
+    assert version_of(before[routes_file("llm")]) != version_of(after[routes_file("llm")])
+    manager = yaml.safe_load(after["lds.yaml"])["resources"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    assert manager["rds"]["config_source"]["path_config_source"]["path"] == f"/run/plano/envoy/{routes_file('llm')}"
 
 
 def test_the_static_form_holds_the_same_listeners_and_clusters() -> None:
@@ -130,7 +142,6 @@ def test_two_models_of_one_provider_share_a_cluster_and_internal_entries_have_no
 def test_one_model_alone_has_no_chains() -> None:
     documents = rendered(provider("openai/gpt-4o"))
     assert [cluster["name"] for cluster in documents["cds.yaml"]["resources"]] == ["openai"]
-    assert "priority_group" not in json.dumps(documents["lds.yaml"])
 
 
 @pytest.mark.parametrize(
@@ -165,13 +176,14 @@ def test_no_key_reaches_envoys_files() -> None:
 
 
 def test_a_config_without_providers_still_renders() -> None:
-    assert rendered()["cds.yaml"] == {"resources": []}
+    assert rendered()["cds.yaml"]["resources"] == []
 
 
 def test_a_route_takes_whole_bodies_and_a_connection_holds_little_for_a_slow_reader() -> None:
-    (listener,) = rendered(overrides=Overrides(max_request_bytes=4 * 1024 * 1024))["lds.yaml"]["resources"]
-    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-    route = manager["route_config"]["virtual_hosts"][0]["routes"][-1]
+    documents = rendered(overrides=Overrides(max_request_bytes=4 * 1024 * 1024))
+    (listener,) = documents["lds.yaml"]["resources"]
+    (routes,) = documents[routes_file("llm")]["resources"]
+    route = routes["virtual_hosts"][0]["routes"][-1]
     assert route["request_body_buffer_limit"] == 6 * 1024 * 1024  # a quarter more, and a spare MiB
     assert listener["per_connection_buffer_limit_bytes"] == 1024 * 1024
 

@@ -1,0 +1,1 @@
+"""Bringing a changed configuration to processes that run, without a request noticing."""

@@ -1,0 +1,85 @@
+"""Renders a configuration for processes that something else runs, and brings its changes to them."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from planoctl.config.deployment import Deployment
+from planoctl.private_files import private_folder, write_private
+from planoctl.render import write_envoy
+from planoctl.rollout.rollout import Rendered, RolloutFailed, roll_out
+
+log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.5
+
+Stamp = tuple[int, int, int] | None
+
+
+class Agent:
+    """`load` reads and checks the configuration; it raises `invalid` for one that cannot be used, and then nothing
+    changes. `files` are those whose change is a reason to load again.
+    """
+
+    def __init__(
+        self,
+        deployment: Deployment,
+        files: list[Path],
+        load: Callable[[], Rendered],
+        invalid: type[Exception],
+    ) -> None:
+        self._deployment = deployment
+        self._files = files
+        self._load = load
+        self._invalid = invalid
+        self._seen: list[Stamp] = []
+
+    def render(self) -> None:
+        """Write everything that the processes read, or bring it to those that run. Raises what `load` raises.
+
+        The rendered configuration is written last: where it is, everything is.
+        """
+        self._seen = [_stamp(file) for file in self._files]
+        rendered, deployment = self._load(), self._deployment
+        if deployment.config_path.exists():
+            _log_outcome(rendered, deployment)
+            return
+        for folder in (deployment.run_dir, deployment.log_dir, deployment.socket_dir):
+            if folder is not None:
+                private_folder(folder)
+        write_envoy(rendered.envoy, deployment.envoy_dir)
+        write_private(deployment.secrets_path, json.dumps(dict(rendered.secrets)))
+        write_private(deployment.config_path, rendered.config)
+        log.info("rendered to %s", deployment.run_dir)
+
+    def follow(self, stop: threading.Event) -> None:
+        """Take up each change until `stop` is set."""
+        while not stop.wait(_PAUSE_SECONDS):
+            stamps = [_stamp(file) for file in self._files]
+            if stamps == self._seen:
+                continue
+            try:
+                self.render()
+            except self._invalid as error:
+                log.error("the configuration stays as it is: %s", error)  # noqa: TRY400 — the user's fault, no trace
+            except (RolloutFailed, OSError) as error:
+                log.error("the configuration was not taken up: %s", error)  # noqa: TRY400 — as above
+
+
+def _log_outcome(rendered: Rendered, deployment: Deployment) -> None:
+    outcome = roll_out(rendered, deployment)
+    log.info("the configuration is in force after %.1f s", outcome.seconds)
+    if outcome.absent:
+        log.info("not running at the moment, will start with it: %s", ", ".join(outcome.absent))
+    if outcome.restart:
+        log.warning("part of it needs a new Envoy")
+
+
+def _stamp(file: Path) -> Stamp:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_ino, status.st_size)
