@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test conformance format docs bench install clean
+.PHONY: help demo demo-stop check test conformance format docs bench reload-check install clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.installed ## start the gateway in front of a mock provider and send a first chat through it
 	@$(BIN)/planoctl demo
@@ -38,6 +38,9 @@ docs: $(VENV)/.installed-dev ## renew the generated parts of the documentation
 
 bench: $(VENV)/.installed-dev ## measure the gateway beside a bare Envoy (needs a C compiler)
 	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+reload-check: $(VENV)/.installed-dev ## reload each second for a minute under load, and count what clients notice
+	@$(BIN)/python -m tests.reload $(RELOAD_ARGS)
 
 install: $(VENV)/.installed ## make .venv and install planoctl into it
 

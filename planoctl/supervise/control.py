@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from planoctl.config.deployment import Deployment
 from planoctl.port_check import process_tree
+from planoctl.rollout.record import forget_record
 from planoctl.supervise.identity import ProcessIdentity, read_identity
 from planoctl.supervise.inheritance import inherited
 from planoctl.supervise.log import open_log
@@ -143,7 +145,8 @@ def remove_traces(paths: Deployment) -> None:
     sockets = [paths.run_dir.glob("*.sock")]
     if paths.socket_dir is not None:
         sockets.append(paths.socket_dir.glob("*.sock"))
-    sockets.append((paths.run_dir / "applied").glob("*.json"))
+    shutil.rmtree(paths.run_dir / "applied", ignore_errors=True)
+    forget_record(paths.run_dir)
     leftover = (paths.pid_path, paths.state_path, paths.secrets_path, paths.retired_path)
     for path in (*leftover, *(path for found in sockets for path in found)):
         Path(path).unlink(missing_ok=True)

@@ -1,12 +1,14 @@
 """One mock provider and one gateway in front of it per test process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from planoctl.mock_provider.server import RunningMock, run_in_thread
 from tests.integration.gateway import Gateway, free_port, running_gateway
+from tests.integration.planoctl_cli import Cli
 
 KEY = "provider-key-7f3a"
 
@@ -16,6 +18,13 @@ def mock() -> Iterator[RunningMock]:
     """A provider that speaks both APIs and wants KEY."""
     with run_in_thread(key=KEY) as running:
         yield running
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Iterator[Cli]:
+    made = Cli(tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.fixture(scope="session")

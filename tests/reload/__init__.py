@@ -1,0 +1,1 @@
+"""A gateway under load whose configuration changes all the time: `python -m tests.reload`."""
