@@ -11,7 +11,7 @@ import yaml
 
 from planoctl.mock_provider.server import run_in_thread
 from planoctl.port_check import free_port
-from tests.integration.test_cli_up import Cli
+from tests.integration.planoctl_cli import Cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

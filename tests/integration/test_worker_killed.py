@@ -14,9 +14,8 @@ from planoctl.mock_provider.server import RunningMock
 from planoctl.port_check import free_port
 from planoctl.supervise.state import ChildState, read_state
 from tests.integration.conftest import KEY
-from tests.integration.test_cli_up import Cli, cli
+from tests.integration.planoctl_cli import Cli
 
-__all__ = ["cli"]
 pytestmark = pytest.mark.envoy
 
 CLIENTS = 24
