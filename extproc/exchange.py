@@ -21,6 +21,7 @@ from hermesllm.reading import request_bytes
 from hermesllm.translate import translator
 from hermesllm.translate.base import Context, StreamGatherer, StreamTranslator
 from hermesllm.translate.whole_stream import WHOLE_STREAMS
+from hermesllm.usage import Usage, read_usage
 from planoctl.config.headers import CLUSTER, DROPPED, SERVED_MODEL, SERVED_PROVIDER, TRANSLATED
 from planoctl.config.registry import Candidate
 
@@ -86,6 +87,12 @@ class Exchange:
         self._gatherer: StreamGatherer | None = None
         self._broken = False
         self._surplus = 0
+        self._usage: Usage | None = None
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider has reported so far; None where the answer does not pass here."""
+        return self._usage if self._stream is None else self._stream.usage
 
     @property
     def abandoned(self) -> bool:
@@ -248,8 +255,12 @@ class Exchange:
 
     def _translated(self, body: bytes) -> bytes:
         if self._gatherer is not None:
-            return orjson.dumps(self._gatherer.response_from_stream(body))
+            gathered = self._gatherer.response_from_stream(body)
+            self._usage = read_usage(self.client, gathered)
+            return orjson.dumps(gathered)
         document = orjson.loads(body)
+        if isinstance(document, dict):
+            self._usage = read_usage(self.upstream, document)
         if self._wants_stream:
             return self._translator.response_as_stream(document)
         return orjson.dumps(self._translator.response(document))

@@ -10,6 +10,7 @@ import logging
 import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import cast
 
@@ -20,7 +21,16 @@ log = logging.getLogger(__name__)
 Reply = bytes | tuple[bytes, ...]
 """What a message is answered with: one message, or none, or several of which the first were owed."""
 Handler = Callable[[bytes], Reply | Awaitable[Reply]]
-Opener = Callable[[str], Handler | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """A call whose messages are not answered. It has no end of its own, so draining ends it."""
+
+    take: Callable[[bytes], None]
+
+
+Opener = Callable[[str], Handler | Sink | None]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME_HEAD = struct.Struct(">HBBBL")
@@ -121,10 +131,13 @@ class _Stream:
     ours it has used since the last renewal.
     """
 
-    __slots__ = ("buffer", "finished", "handle", "pending", "received", "started", "task", "waiting", "window")
+    __slots__ = (
+        "buffer", "endless", "finished", "handle", "pending", "received", "started", "task", "waiting", "window",
+    )  # fmt: skip
 
-    def __init__(self, handle: Handler, window: int) -> None:
-        self.handle = handle
+    def __init__(self, handle: Handler | Sink, window: int) -> None:
+        self.endless = isinstance(handle, Sink)
+        self.handle = partial(_swallow, handle.take) if isinstance(handle, Sink) else handle
         self.window = window
         self.buffer = bytearray()
         self.pending: deque[memoryview] = deque()
@@ -143,6 +156,11 @@ class _Stream:
         """The peer wants no reply any more."""
         if self.task is not None:
             self.task.cancel()
+
+
+def _swallow(take: Callable[[bytes], None], message: bytes) -> Reply:
+    take(message)
+    return ()
 
 
 class GrpcConnection(asyncio.Protocol):
@@ -182,6 +200,9 @@ class GrpcConnection(asyncio.Protocol):
         """Take no more calls; the connection ends with its last one."""
         self._draining = True
         self._send(Frame.GOAWAY, Flag.NONE, 0, struct.pack(">LL", self._last_stream, Fault.NO_ERROR))
+        for stream, call in list(self._streams.items()):
+            if call.endless:
+                self._end(stream, call)
         self._flush()
         self._close_when_idle()
 

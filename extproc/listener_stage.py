@@ -177,7 +177,7 @@ class ListenerStage:
         removed = [*request.remove_headers, *_internal(self._headers), *body.outdated_headers]
         sent = body.replacement if request.body is None else request.body
         self._forwarded = time.monotonic()
-        return replies.request_body(request.set_headers, removed, sent, self._metadata(body, exchange.candidate))
+        return replies.request_body(request.set_headers, removed, sent, self._metadata(body, exchange))
 
     def _forward_chain(self, body: RequestBody, chain: Chain) -> bytes:
         """The body goes on as the client sent it, and the upstream stage makes each attempt's request of it.
@@ -196,20 +196,26 @@ class ListenerStage:
             changes |= request.set_headers
             removed += request.remove_headers
             sent = sent if request.body is None else request.body
-        metadata = self._metadata(body, first.candidate)
+        metadata = self._metadata(body, first)
         metadata["models"] = ", ".join(chain.models)
         metadata["chain"] = describe(chain, self._format, self._headers, body.raw if prepared else None)
         clusters = chain.clusters(stream=self._streams, prepared=prepared)
         self._forwarded = time.monotonic()
         return replies.request_body(changes, [*removed, *body.outdated_headers], sent, metadata, clusters)
 
-    def _metadata(self, body: RequestBody, candidate: Candidate) -> dict[str, str]:
+    def _metadata(self, body: RequestBody, exchange: Exchange) -> dict[str, str]:
+        """For error pages and access logs."""
         metadata = {
             "client_format": self._shape,
-            "provider": candidate.provider.id,
-            "model": candidate.model,
+            "upstream_format": exchange.upstream.value,
+            "provider": exchange.candidate.provider.id,
+            "model": exchange.candidate.model,
             "requested_model": str(body.document.get("model") or "")[:200],
         }
+        if self._streams:
+            metadata["stream"] = "true"
+        if self._headers.get(LISTENER) == INTERNAL_LISTENER:
+            metadata["internal"] = "true"
         if self._decided is not None:
             metadata |= self._decided.metadata()
         return metadata
@@ -218,7 +224,8 @@ class ListenerStage:
         """A provider that cannot count: brightstaff does, with a tokenizer of its own."""
         self._served_here = True
         removed = [name for name in (*body.outdated_headers, *CLIENT_CREDENTIALS) if name in self._headers]
-        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, {"client_format": self._shape})
+        metadata = {"client_format": self._shape, "upstream_format": self._format.value}
+        return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, metadata)
 
     def _response_headers(self, message: pb.HttpHeaders) -> bytes:
         headers = header_values(message)
@@ -261,7 +268,12 @@ class ListenerStage:
             for failed in chain.exchanges[: count - 1]:
                 health.failed(failed.candidate.name)
             self._exchange = served = chain.attempt(count)
-            metadata = {"provider": served.candidate.provider.id, "model": served.candidate.model}
+            metadata = {
+                "provider": served.candidate.provider.id,
+                "model": served.candidate.model,
+                "upstream_format": served.upstream.value,
+                "chain": "",  # no attempt reads it any more, and it may be as long as the request
+            }
         exchange = self._exchange
         if exchange is not None:
             if self._mark is not None or self._status >= 500 or self._status in (429, 408):
@@ -281,11 +293,16 @@ class ListenerStage:
     def _response_body(self, message: pb.HttpBody) -> bytes:
         exchange = self._exchange
         if self._mode is BodyMode.STREAMED and exchange is not None:
+            before = exchange.usage
             chunk = exchange.response_chunk(message.body, end=message.end_of_stream)
             if exchange.abandoned:  # the headers are out, so this resets the stream, and the provider's with it
                 return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
-            return replies.response_chunk(chunk)
-        return replies.response_body(self._whole_body(message.body), _JSON_HEADERS if exchange is None else {})
+            usage = exchange.usage
+            return replies.response_chunk(chunk, None if usage is before else usage)
+        body = self._whole_body(message.body)
+        if exchange is None:
+            return replies.response_body(body, _JSON_HEADERS)
+        return replies.response_body(body, {}, exchange.usage)
 
     def _whole_body(self, body: bytes) -> bytes:
         """The client's body for a BUFFERED response. Raises GatewayError."""

@@ -4,14 +4,17 @@ Performance-sensitive: replies are put together from serialised pieces, of which
 `make bench` guards it, and a test compares every reply with the same message built by protobuf.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from google.protobuf import struct_pb2
 
+from extproc.accounting.reported import counted
 from extproc.exchange import BodyMode
+from hermesllm.usage import Usage
 from plano_pb import ext_proc_pb2 as pb
-from planoctl.config.headers import METADATA_NAMESPACE
+from planoctl.config.headers import METADATA_NAMESPACE, USAGE_NAMESPACE
 
 _OVERWRITE = pb.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _BODY_MODES = {
@@ -38,6 +41,7 @@ _DYNAMIC_METADATA = b"\x42"  # ProcessingResponse.dynamic_metadata
 _FIELDS = b"\x0a"  # Struct.fields
 _KEY, _VALUE = b"\x0a", b"\x12"  # of a map entry
 _STRING_VALUE, _STRUCT_VALUE = b"\x1a", b"\x2a"  # Value.string_value, Value.struct_value
+_NUMBER_VALUE = struct.Struct("<cd")  # Value.number_value: key and eight bytes
 _CACHED = 1024
 _LONGEST_CACHED = 128
 _OF_ONE_REQUEST = frozenset({":path", "authorization", "x-api-key", "api-key", "x-goog-api-key", "request-id"})
@@ -86,8 +90,20 @@ def _remove_headers(names: tuple[str, ...]) -> bytes:
 def _metadata(values: Mapping[str, str], *entries: bytes) -> bytes:
     """ProcessingResponse.dynamic_metadata in the gateway's namespace; `entries` are more of its fields, serialised."""
     texts = [_entry(name, _field(_STRING_VALUE, value.encode("utf-8", "replace"))) for name, value in values.items()]
-    struct = _field(_STRUCT_VALUE, b"".join((*texts, *entries)))
-    return _field(_DYNAMIC_METADATA, _entry(METADATA_NAMESPACE, struct))
+    return _in_namespace(METADATA_NAMESPACE, b"".join((*texts, *entries)))
+
+
+def _in_namespace(namespace: str, fields: bytes) -> bytes:
+    """ProcessingResponse.dynamic_metadata with these Struct.fields."""
+    return _field(_DYNAMIC_METADATA, _entry(namespace, _field(_STRUCT_VALUE, fields)))
+
+
+def _usage(usage: Usage | None) -> bytes:
+    """What the provider reported, for the access log."""
+    if usage is None:
+        return b""
+    numbers = (_entry(name, _NUMBER_VALUE.pack(b"\x11", number)) for name, number in counted(usage).items())
+    return _in_namespace(USAGE_NAMESPACE, b"".join(numbers))
 
 
 def _entry(name: str, value: bytes) -> bytes:
@@ -166,15 +182,15 @@ def attempt_response_headers(changes: Mapping[str, str], removed: Iterable[str])
     return _field(_RESPONSE_HEADERS, _field(_COMMON, _headers(changes, removed)))
 
 
-def response_body(body: bytes, changes: Mapping[str, str]) -> bytes:
+def response_body(body: bytes, changes: Mapping[str, str], usage: Usage | None = None) -> bytes:
     """The whole body of a BUFFERED response, whose headers Envoy still holds."""
     headers = _headers({**changes, "content-length": str(len(body))})
-    return _field(_RESPONSE_BODY, _field(_COMMON, headers + _mutated(body)))
+    return _field(_RESPONSE_BODY, _field(_COMMON, headers + _mutated(body))) + _usage(usage)
 
 
-def response_chunk(body: bytes) -> bytes:
-    """A piece of a STREAMED response."""
-    return _field(_RESPONSE_BODY, _field(_COMMON, _mutated(body)))
+def response_chunk(body: bytes, usage: Usage | None = None) -> bytes:
+    """A piece of a STREAMED response, with the usage if it is news."""
+    return _field(_RESPONSE_BODY, _field(_COMMON, _mutated(body))) + _usage(usage)
 
 
 def _mutated(body: bytes) -> bytes:

@@ -1,14 +1,16 @@
-"""One sidecar worker: Envoy's ext_proc streams in on a Unix socket, the stages' replies out."""
+"""One sidecar worker: Envoy's ext_proc streams in on a Unix socket, the stages' replies out, and its access log in."""
 
 import asyncio
 import logging
 import os
 import signal
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
+from extproc.accounting.access_log import STREAM_ACCESS_LOGS, AccessLog
+from extproc.accounting.observation import Subscriber
 from extproc.health import Health
-from extproc.http2 import GrpcConnection, Handler, Reply
+from extproc.http2 import GrpcConnection, Handler, Reply, Sink
 from extproc.latency import report
 from extproc.listener_stage import ListenerStage
 from extproc.routing import RoutingClient
@@ -35,6 +37,7 @@ class Worker:
     def __init__(self, config: RuntimeConfig, services: Services) -> None:
         self.snapshot = Snapshot.of(config)
         self._services = services
+        self._log = Sink(AccessLog(services.subscribers).take)
 
     async def apply(self, config: RuntimeConfig) -> None:
         """Serve requests that begin from now on by `config`."""
@@ -46,10 +49,12 @@ class Worker:
         """In bytes: a body that may be buffered, and what comes with it."""
         return self.snapshot.config.overrides.buffer_limit_bytes + _MESSAGE_OVERHEAD
 
-    def open(self, path: str) -> Handler | None:
+    def open(self, path: str) -> Handler | Sink | None:
         """The handler of a gRPC call, None for a method that is not served."""
         if path == _PROCESS:
             return _Stream(self.snapshot, self._services).handle
+        if path == STREAM_ACCESS_LOGS:
+            return self._log
         return _check if path == _HEALTH else None
 
 
@@ -73,12 +78,14 @@ def _check(_request: bytes) -> bytes:
     return _SERVING
 
 
-async def serve(watch: ConfigWatch, socket: Path, brightstaff: str) -> None:
+async def serve(watch: ConfigWatch, socket: Path, brightstaff: str, subscribers: Sequence[Subscriber] = ()) -> None:
     """Serve until SIGTERM or SIGINT, then finish the streams that are open, for up to 30 seconds.
 
-    `brightstaff` is the address of the routing service, as gRPC writes them.
+    `brightstaff` is the address of the routing service, as gRPC writes them. `subscribers` are told of each request
+    that is over.
     """
-    services = Services(Health(watch.config.routing.failover), RoutingClient(brightstaff))
+    health = Health(watch.config.routing.failover)
+    services = Services(health, RoutingClient(brightstaff), subscribers=list(subscribers))
     worker = Worker(watch.config, services)
     background = (
         asyncio.create_task(report(services.latencies, services.routing)),

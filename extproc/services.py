@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from extproc.accounting.observation import Subscriber
 from extproc.health import Health
 from extproc.latency import Latencies
 from extproc.routing import RoutingClient
@@ -12,3 +13,5 @@ class Services:
     health: Health
     routing: RoutingClient
     latencies: Latencies = field(default_factory=Latencies)
+    subscribers: list[Subscriber] = field(default_factory=list)
+    """Told of each request that is over. A subscriber must be quick: it holds up the worker's requests."""

@@ -111,8 +111,10 @@ class UpstreamStage:
 
     def _response_body(self, message: pb.HttpBody) -> bytes | tuple[bytes, ...]:
         if self._mode is BodyMode.STREAMED and self._exchange is not None:
+            before = self._exchange.usage
             chunk = self._exchange.response_chunk(message.body, end=message.end_of_stream)
-            reply = replies.response_chunk(chunk)
+            usage = self._exchange.usage
+            reply = replies.response_chunk(chunk, None if usage is before else usage)
         else:
             reply = replies.CONTINUE_RESPONSE_BODY
         if self._head is None:

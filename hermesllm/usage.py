@@ -134,13 +134,21 @@ _READERS: dict[Format, Callable[[dict[str, Any]], Usage]] = {
     Format.CONVERSE: Usage.from_converse,
     Format.RESPONSES: Usage.from_responses,
     Format.GEMINI: Usage.from_gemini,
+    Format.COMPLETIONS: Usage.from_chat,
+    Format.EMBEDDINGS: Usage.from_chat,
 }
 
 
 def read_usage(spoken: Format, body: dict[str, Any]) -> Usage | None:
     """The usage in a JSON answer of a format; None where the provider sent none."""
     usage = body.get("usageMetadata" if spoken is Format.GEMINI else "usage")
-    return _READERS[spoken](usage) if isinstance(usage, dict) and usage else None
+    return usage_of(spoken, usage) if isinstance(usage, dict) else None
+
+
+def usage_of(spoken: Format, usage: dict[str, Any]) -> Usage | None:
+    """The usage that a format's own usage object tells; None of an empty one, and of formats that have none."""
+    reader = _READERS.get(spoken)
+    return reader(usage) if reader is not None and usage else None
 
 
 def _first(*values: Any) -> int:

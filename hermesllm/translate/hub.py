@@ -19,7 +19,7 @@ class HubStream:
 
     @property
     def usage(self) -> Usage | None:
-        return self._upstream.usage or self._client.usage
+        return self._upstream.usage
 
     @usage.setter
     def usage(self, value: Usage | None) -> None:

@@ -24,6 +24,7 @@ from planoctl.config.headers import (
     ROUTING,
     SERVED_MODEL,
     SERVED_PROVIDER,
+    USAGE_NAMESPACE,
 )
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.routing_model import routing_model
@@ -132,6 +133,7 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "buffer_limit": _BUFFER_LIMIT,
         "message_timeout": f"{_MESSAGE_SECONDS + config.overrides.routing_timeout_ms / 1000:g}s",
         "unlimited_breakers": json.dumps({"thresholds": [dict.fromkeys(_BREAKERS, 1_000_000)]}),
+        "usage_namespace": USAGE_NAMESPACE,
         "cluster_header": CLUSTER,
         "own_response_headers": list(_OWN_RESPONSE_HEADERS),
         "edge_headers": _EDGE_HEADERS,

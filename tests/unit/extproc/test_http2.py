@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.hpack_path import MalformedBlock, find_path
-from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, Reply, frame
+from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, Reply, Sink, frame
 
 LARGEST = 48 * 1024 * 1024
 ECHO = "/test.Service/Echo"
@@ -266,6 +266,51 @@ def test_draining_finishes_open_streams_and_takes_no_new_ones() -> None:
     connection.data_received(message(1, b"b", Flag.END_STREAM))
     assert replies(wire.sent) == {1: framed(b"echo:a", b"echo:b")}
     assert wire.closed
+
+
+def sinking() -> tuple[GrpcConnection, Wire, list[bytes]]:
+    wire, taken = Wire(), list[bytes]()
+    connection = GrpcConnection(lambda path: Sink(taken.append) if path == "/log" else opener(path), LARGEST, set())
+    connection.connection_made(wire)
+    connection.data_received(PREFACE + headers(1, "/log") + message(1, b"one") + message(1, b"two"))
+    return connection, wire, taken
+
+
+def test_a_sink_takes_messages_and_answers_none() -> None:
+    connection, wire, taken = sinking()
+    connection.data_received(message(1, b"three"))
+    assert taken == [b"one", b"two", b"three"]
+    assert not replies(wire.sent)
+    assert not [frame for frame in frames(wire.sent) if frame[0] == Frame.HEADERS]
+
+
+def test_a_sink_whose_peer_has_no_more_to_say_ends_well() -> None:
+    connection, wire, _ = sinking()
+    wire.sent.clear()
+    connection.data_received(frame(Frame.DATA, Flag.END_STREAM, 1))
+    ((kind, flags, stream, _),) = frames(wire.sent)
+    assert (kind, flags, stream) == (Frame.HEADERS, Flag.END_HEADERS | Flag.END_STREAM, 1)
+
+
+def test_draining_ends_sinks_and_waits_for_calls_that_have_an_end() -> None:
+    connection, wire, taken = sinking()
+    connection.data_received(headers(3))
+    wire.sent.clear()
+    connection.drain()
+    assert [(kind, stream) for kind, _, stream, _ in frames(wire.sent)] == [(Frame.GOAWAY, 0), (Frame.HEADERS, 1)]
+    assert not wire.closed
+    connection.data_received(message(1, b"late") + message(3, b"x", Flag.END_STREAM))
+    assert taken == [b"one", b"two"]
+    assert replies(wire.sent) == {3: framed(b"echo:x")}
+    assert wire.closed
+
+
+def test_a_sink_gets_its_window_back_however_much_it_takes() -> None:
+    connection, wire, taken = sinking()
+    for _ in range(40):
+        connection.data_received(message(1, bytes(60_000)))
+    assert len(taken) == 42
+    assert windows_given(wire)[1] >= 2_000_000
 
 
 def test_the_window_is_given_back_before_it_runs_out() -> None:

@@ -1,11 +1,13 @@
 from typing import Any
 
+import pytest
 from google.protobuf import struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc import replies
 from extproc.exchange import BodyMode
+from hermesllm.usage import Usage
 from plano_pb import ext_proc_pb2 as pb
 
 OVERWRITE = pb.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
@@ -63,6 +65,23 @@ def test_a_body_reply_is_the_message_that_protobuf_would_write(changes: dict[str
     for common in (whole, piece):
         assert common.body_mutation.body == body
         assert common.body_mutation.clear_body is (body == b"")
+
+
+@pytest.mark.parametrize("reasoning", [None, 0, 7])
+def test_the_usage_goes_with_the_body_as_numbers(reasoning: int | None) -> None:
+    usage = Usage(prompt=9, completion=2**40, cache_read=3, cache_write=1, reasoning=reasoning)
+    numbers = {"input_tokens": 9, "output_tokens": 2**40, "cached_tokens": 3, "cache_write_tokens": 1}
+    wanted = pb.ProcessingResponse()
+    wanted.dynamic_metadata.update(
+        {"plano.usage": numbers if reasoning is None else {**numbers, "reasoning_tokens": reasoning}}
+    )
+    for reply in (replies.response_chunk(b"x", usage), replies.response_body(b"x", {}, usage)):
+        assert pb.ProcessingResponse.FromString(reply).dynamic_metadata == wanted.dynamic_metadata
+
+
+def test_no_usage_is_no_metadata() -> None:
+    for reply in (replies.response_chunk(b"x"), replies.response_body(b"x", {}, None)):
+        assert not pb.ProcessingResponse.FromString(reply).HasField("dynamic_metadata")
 
 
 def test_an_immediate_reply_carries_status_headers_body_and_details() -> None:

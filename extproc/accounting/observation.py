@@ -1,0 +1,50 @@
+"""What is known of a request when it is over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hermesllm.formats import Format
+from hermesllm.usage import Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One finished request of a model listener, whoever answered it. Times are in seconds since it began to arrive.
+
+    Texts are empty and numbers None where there is nothing to tell: a request that the gateway refused has no provider.
+    `status` is 0 where the client left before there was one. `chain` names the candidates that were to be tried,
+    `attempts` how many providers were asked. `first_byte` is when the answer's head came, `ttft` when the first bytes
+    of a stream did; a whole answer has none. `usage` is what the provider reported, None where it reported nothing.
+    """
+
+    request_id: str
+    client_format: Format
+    requested_model: str = ""
+    provider: str = ""
+    model: str = ""
+    route: str = ""
+    routing: str = ""
+    chain: tuple[str, ...] = ()
+    cluster: str = ""
+    attempts: int = 0
+    status: int = 0
+    details: str = ""
+    flags: tuple[str, ...] = ()
+    stream: bool = False
+    internal: bool = False
+    """The gateway's own request, for instance to the model that decides where another goes."""
+    client_left: bool = False
+    started: float
+    """Seconds since the epoch."""
+    duration: float
+    first_byte: float | None = None
+    ttft: float | None = None
+    usage: Usage | None = None
+    bytes_in: int = 0
+    bytes_out: int = 0
+    user_agent: str = ""
+    reservation: str = ""
+    """What a rate limit has set aside for the request."""
+
+
+Subscriber = Callable[[Observation], None]

@@ -1,0 +1,90 @@
+"""One record of Envoy's access log as an observation. Performance-sensitive: once per request (`make bench`)."""
+
+from collections.abc import Mapping
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Value
+
+from extproc.accounting.observation import Observation
+from extproc.accounting.reported import FIRST, reported_usage
+from hermesllm.formats import Format, client_endpoint
+from plano_pb import access_log_pb2 as pb
+from planoctl.config.headers import METADATA_NAMESPACE, USAGE_NAMESPACE
+
+_CLIENT_LEFT = frozenset({"downstream_connection_termination", "downstream_remote_reset"})
+
+
+def observation(entry: pb.HttpEntry) -> Observation | None:
+    """What a record says; None for one that is not about an LLM call."""
+    common, request, response = entry.common_properties, entry.request, entry.response
+    namespaces = common.metadata.filter_metadata
+    told: Mapping[str, Value] = namespaces[METADATA_NAMESPACE].fields if METADATA_NAMESPACE in namespaces else {}
+    client_format = _client_format(told, request.path)
+    if client_format is None:
+        return None
+    measured: Mapping[str, Value] = namespaces[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in namespaces else {}
+    flags = tuple(field.name for field, _ in common.response_flags.ListFields())
+    started = common.start_time.seconds + common.start_time.nanos / 1e9
+    chain = _text(told, "models")
+    return Observation(
+        request_id=request.request_id,
+        client_format=client_format,
+        requested_model=_text(told, "requested_model"),
+        provider=_text(told, "provider"),
+        model=_text(told, "model"),
+        route=_text(told, "route"),
+        routing=_text(told, "routing"),
+        chain=tuple(chain.split(", ")) if chain else (),
+        cluster=common.upstream_cluster,
+        attempts=common.upstream_request_attempt_count,
+        status=response.response_code.value,
+        details=response.response_code_details,
+        flags=flags,
+        stream="stream" in told,
+        internal="internal" in told,
+        client_left=not _CLIENT_LEFT.isdisjoint(flags),
+        started=started,
+        duration=_seconds(common.duration),
+        first_byte=_first_byte(common),
+        ttft=_ttft(started, measured),
+        usage=reported_usage(_measured_format(told), measured),
+        bytes_in=request.request_body_bytes,
+        bytes_out=response.response_body_bytes,
+        user_agent=request.user_agent,
+        reservation=_text(told, "reservation"),
+    )
+
+
+def _client_format(told: Mapping[str, Value], path: str) -> Format | None:
+    if _text(told, "upstream_format") == Format.COUNT_TOKENS:  # its errors are those of Messages, it is not
+        return Format.COUNT_TOKENS
+    shape = _text(told, "client_format")
+    if shape:
+        return Format(shape)
+    endpoint = client_endpoint(path)  # refused before anything was known of it but its path
+    return None if endpoint is None else endpoint.format
+
+
+def _measured_format(told: Mapping[str, Value]) -> Format | None:
+    """The format that Envoy saw on its way to the client, if it was the provider's own."""
+    upstream = _text(told, "upstream_format")
+    return Format(upstream) if upstream and upstream == _text(told, "client_format") else None
+
+
+def _first_byte(common: pb.Common) -> float | None:
+    if common.HasField("time_to_first_upstream_rx_byte"):
+        return _seconds(common.time_to_first_upstream_rx_byte)
+    return None
+
+
+def _ttft(started: float, measured: Mapping[str, Value]) -> float | None:
+    first = _text(measured, FIRST)
+    return max(0.0, int(first) / 1e6 - started) if first.isdecimal() else None
+
+
+def _text(fields: Mapping[str, Value], name: str) -> str:
+    return fields[name].string_value if name in fields else ""
+
+
+def _seconds(duration: Duration) -> float:
+    return duration.seconds + duration.nanos / 1e9
