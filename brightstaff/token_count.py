@@ -1,28 +1,20 @@
 """Counting the input tokens of a Messages request, for providers that cannot count themselves.
 
-The tokenizer is o200k_base, with its vocabulary inside the package. For other models the number is an estimate,
-usually within a tenth for text; images and documents count as a typical one.
+Images and documents count as a typical one.
 """
 
-from functools import cache
 from typing import Any
 
 import orjson
 
 from hermesllm.errors import InvalidRequest
 from hermesllm.reading import objects_in, required_messages, text_or_empty
+from hermesllm.tokenizer import count_tokens
 
 _IMAGE_TOKENS = 1600
 _PAGE_TOKENS = 2000
 _PER_MESSAGE = 4
 _BYTES_PER_PAGE = 60_000  # of base64, in a typical PDF
-
-
-@cache
-def _tokenizer() -> Any:
-    from bpe_openai import get_encoding  # 60 MB of tables: only a process that counts pays for them
-
-    return get_encoding("o200k_base")
 
 
 def count_input_tokens(request: Any) -> int:
@@ -38,7 +30,7 @@ def count_input_tokens(request: Any) -> int:
 
 def _content(content: Any) -> int:
     if isinstance(content, str):
-        return _text(content)
+        return count_tokens(content)
     return sum(_block(block) for block in objects_in(content))
 
 
@@ -50,21 +42,17 @@ def _block(block: dict[str, Any]) -> int:
         source = block.get("source")
         data = text_or_empty(source.get("data")) if isinstance(source, dict) else ""
         if isinstance(source, dict) and source.get("type") == "text":
-            return _text(data)
+            return count_tokens(data)
         return _PAGE_TOKENS * max(1, len(data) // _BYTES_PER_PAGE)
     if kind == "tool_use":
-        return _text(text_or_empty(block.get("name"))) + _json(block.get("input"))
+        return count_tokens(text_or_empty(block.get("name"))) + _json(block.get("input"))
     if kind == "tool_result":
         return _content(block.get("content"))
-    return _text(text_or_empty(block.get("text")) or text_or_empty(block.get("thinking")))
+    return count_tokens(text_or_empty(block.get("text")) or text_or_empty(block.get("thinking")))
 
 
 def _json(value: Any) -> int:
     try:
-        return _text(orjson.dumps(value).decode())
+        return count_tokens(orjson.dumps(value).decode())
     except TypeError:
         raise InvalidRequest("The request is nested too deeply to count.") from None
-
-
-def _text(text: str) -> int:
-    return len(_tokenizer().encode_ordinary(text)) if text else 0

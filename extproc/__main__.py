@@ -6,6 +6,7 @@ from pathlib import Path
 
 import uvloop
 
+from extproc.limits.limits import Limits
 from extproc.server import serve
 from planoctl.config.findings import ConfigError
 from planoctl.config.process import service_files, service_parser, start_logging
@@ -16,16 +17,20 @@ def main() -> int:
     parser = service_parser("extproc", "One worker of the ext_proc sidecar.")
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket to serve on")
     parser.add_argument("--brightstaff", required=True, help="gRPC address of the routing service")
+    parser.add_argument("--limits", type=Path, help="file with the rate limits' quotas, shared by all workers")
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
         watch = ConfigWatch(service_files(arguments), arguments.applied)
-    except ConfigError as error:
+        limits = Limits(watch.config.rate_limit_store, arguments.limits)
+        if watch.config.ratelimits:
+            limits.prepare()
+    except (ConfigError, OSError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
     gc.collect()
     gc.freeze()  # what lives as long as the worker need not be walked by every collection
-    uvloop.run(serve(watch, arguments.socket, arguments.brightstaff))
+    uvloop.run(serve(watch, arguments.socket, arguments.brightstaff, limits))
     return 0
 
 

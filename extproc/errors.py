@@ -7,13 +7,15 @@ GatewayError (hermesllm.errors)
 ├── MethodNotAllowed      405
 ├── NoCredential          400: the configuration has no key for the provider
 ├── BodyTooLarge          413
+├── RateLimited           429: the gateway's own limits
+├── LimitsUnavailable     503: the store of limits is away, and `rate_limit_store.on_error: deny`
 ├── FiltersUnavailable    501: the listener has filters that cannot run
 ├── RoutingUnavailable    503: no routing decision, and `routing.on_error: fail`
 ├── ConfigurationChanged  503: the configuration changed between two attempts
 └── UpstreamUnavailable   502, 503, 504: Envoy could not get an answer from the provider
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import CLIENT_ENDPOINTS
@@ -89,6 +91,29 @@ class BodyTooLarge(GatewayError):
         super().__init__(
             f"The request body is larger than the limit of {limit} bytes",
             remedy="Send a smaller body, or raise overrides.max_request_bytes.",
+        )
+
+
+class RateLimited(GatewayError):
+    """`headers` go with the answer: when to try again, and how the limits stand."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, model: str, remedy: str, headers: Mapping[str, str]) -> None:
+        super().__init__(message, model=model, remedy=remedy)
+        self.headers = headers
+
+
+class LimitsUnavailable(GatewayError):
+    status = 503
+    code = "rate_limits_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The rate limits of this gateway cannot be checked now",
+            remedy="Try again shortly. The operator finds the reason in the sidecar's log; with "
+            "`rate_limit_store.on_error: allow` such requests are served.",
         )
 
 

@@ -12,9 +12,11 @@ from extproc import replies
 from extproc.chain import CARRIED_BYTES, LONGEST, Chain, describe, possible
 from extproc.credentials import CLIENT_CREDENTIALS
 from extproc.decision import Decided, decide
-from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath, local_error
+from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, RateLimited, UnknownPath, local_error
 from extproc.exchange import BodyMode, Exchange
 from extproc.header_values import header_values
+from extproc.limits.limiting import Limiting
+from extproc.limits.limits import Asked
 from extproc.local_replies import explain
 from extproc.request_body import RequestBody
 from extproc.selection import select_candidate
@@ -69,6 +71,8 @@ class ListenerStage:
         self._served_here = False
         self._streams = False
         self._forwarded = 0.0
+        self._limiting: Limiting | None = None
+        self.identity: str | None = None  # of the authenticated caller, for limits that go by it
 
     def handle(self, message: pb.ProcessingRequest) -> bytes | Awaitable[bytes]:
         """The serialised reply to one message. Never raises: a fault becomes a 500 in the client's format."""
@@ -145,13 +149,14 @@ class ListenerStage:
                 self._services.routing, self._snapshot, self._format, self._headers, body, named
             )
             candidates = self._snapshot.registry.chain(decided.models)
-            return self._forward(body, candidates or named or self._named(body))
+            forwarded = self._forward(body, candidates or named or self._named(body))
+            return forwarded if isinstance(forwarded, bytes) else await forwarded
         except GatewayError as error:
             return self._refuse(error, "request_body")
         except Exception as fault:  # noqa: BLE001 — the edge, as in `handle`
             return self._fault("request_body", fault)
 
-    def _forward(self, body: RequestBody, candidates: list[Candidate]) -> bytes:
+    def _forward(self, body: RequestBody, candidates: list[Candidate]) -> bytes | Awaitable[bytes]:
         """The reply that sends the request on its way to the first of `candidates` that can serve it."""
         self._streams = body.document.get("stream") is True
         if self._format is Format.COUNT_TOKENS:
@@ -162,10 +167,34 @@ class ListenerStage:
         if len(candidates) > 1:
             ordered = self._services.health.ordered(candidates)[:LONGEST]
             exchanges = possible([self._new_exchange(each) for each in ordered], self._headers, body.document)
-            if len(exchanges) > 1:
-                return self._forward_chain(body, Chain(tuple(exchanges)))
-            return self._forward_single(body, exchanges[0])
-        return self._forward_single(body, self._new_exchange(candidates[0]))
+        else:
+            exchanges = [self._new_exchange(candidates[0])]
+        if self._snapshot.rules and self._format is not Format.COUNT_TOKENS:
+            return self._limited(body, exchanges)
+        return self._send(body, exchanges)
+
+    def _limited(self, body: RequestBody, exchanges: list[Exchange]) -> bytes | Awaitable[bytes]:
+        """As `_send`, to those of the exchanges that limits leave. Raises RateLimited and LimitsUnavailable."""
+        asked = Asked(self._format, body.document, self._headers, body.requested, self.identity)
+        limiting = Limiting(self._services.limits, self._snapshot.rules, asked)
+        admitted = limiting.admit(exchanges)
+        self._limiting = limiting
+        if isinstance(admitted, list):
+            return self._send(body, admitted)
+        return self._answer_later(body, admitted)
+
+    async def _answer_later(self, body: RequestBody, admitted: Awaitable[list[Exchange]]) -> bytes:
+        try:
+            return self._send(body, await admitted)
+        except GatewayError as error:
+            return self._refuse(error, "request_body")
+        except Exception as fault:  # noqa: BLE001 — the edge, as in `handle`
+            return self._fault("request_body", fault)
+
+    def _send(self, body: RequestBody, exchanges: list[Exchange]) -> bytes:
+        if len(exchanges) > 1:
+            return self._forward_chain(body, Chain(tuple(exchanges)))
+        return self._forward_single(body, exchanges[0])
 
     def _new_exchange(self, candidate: Candidate) -> Exchange:
         limit = self._snapshot.config.overrides.buffer_limit_bytes
@@ -210,12 +239,14 @@ class ListenerStage:
             "upstream_format": exchange.upstream.value,
             "provider": exchange.candidate.provider.id,
             "model": exchange.candidate.model,
-            "requested_model": str(body.document.get("model") or "")[:200],
+            "requested_model": body.requested[:200],
         }
         if self._streams:
             metadata["stream"] = "true"
         if self._headers.get(LISTENER) == INTERNAL_LISTENER:
             metadata["internal"] = "true"
+        if self._limiting is not None:
+            metadata["reservation"] = self._limiting.reservation
         if self._decided is not None:
             metadata |= self._decided.metadata()
         return metadata
@@ -246,6 +277,8 @@ class ListenerStage:
             self._mode = head.mode
             changes |= head.set_headers
             removed += head.remove_headers
+            if self._limiting is not None:
+                metadata = self._limiting.answered(self._exchange, self._status, headers, changes, removed, metadata)
         if self._format in _ANTHROPIC_SHAPED and self._request_id and "request-id" not in headers:
             changes["request-id"] = self._request_id
         if self._mark is not None:
@@ -295,6 +328,8 @@ class ListenerStage:
         if self._mode is BodyMode.STREAMED and exchange is not None:
             before = exchange.usage
             chunk = exchange.response_chunk(message.body, end=message.end_of_stream)
+            if message.end_of_stream and self._limiting is not None:
+                self._limiting.settle(self._status, exchange.usage)
             if exchange.abandoned:  # the headers are out, so this resets the stream, and the provider's with it
                 return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
             usage = exchange.usage
@@ -313,10 +348,15 @@ class ListenerStage:
             raise explain(self._mark, self._status, exchange.candidate)
         if self._status >= _REDIRECT_STATUS:
             return exchange.upstream_error(body)
-        return exchange.response_body(body)
+        translated = exchange.response_body(body)
+        if self._limiting is not None:
+            self._limiting.settle(self._status, exchange.usage)
+        return translated
 
     def _refuse(self, error: GatewayError, kind: str | None) -> bytes:
         body = self._render(error)
+        if self._limiting is not None:
+            self._limiting.settle(error.status)
         if self._exchange is not None:
             body = self._exchange.redacted(body)
         if kind == "response_body":
@@ -326,6 +366,8 @@ class ListenerStage:
         changes = dict(_JSON_HEADERS)
         if isinstance(error, MethodNotAllowed):
             changes["allow"] = "POST"
+        if isinstance(error, RateLimited):
+            changes |= error.headers
         if self._format in _ANTHROPIC_SHAPED and self._request_id:
             changes["request-id"] = self._request_id
         return replies.immediate(error.status, changes, body, f"plano_{error.code}")

@@ -39,6 +39,11 @@ class RequestBody:
         return cls(raw, _parse(raw), decoded, ("content-encoding",) if decoded else ())
 
     @property
+    def requested(self) -> str:
+        """The model that the client names, as text."""
+        return str(self.document.get("model") or "")
+
+    @property
     def replacement(self) -> bytes | None:
         """What goes on in place of the bytes that the client sent; None: they may."""
         return self.raw if self.changed else None

@@ -12,6 +12,7 @@ from extproc.accounting.observation import Subscriber
 from extproc.health import Health
 from extproc.http2 import GrpcConnection, Handler, Reply, Sink
 from extproc.latency import report
+from extproc.limits.limits import Limits
 from extproc.listener_stage import ListenerStage
 from extproc.routing import RoutingClient
 from extproc.services import Services
@@ -78,14 +79,20 @@ def _check(_request: bytes) -> bytes:
     return _SERVING
 
 
-async def serve(watch: ConfigWatch, socket: Path, brightstaff: str, subscribers: Sequence[Subscriber] = ()) -> None:
+async def serve(
+    watch: ConfigWatch, socket: Path, brightstaff: str, limits: Limits, subscribers: Sequence[Subscriber] = ()
+) -> None:
     """Serve until SIGTERM or SIGINT, then finish the streams that are open, for up to 30 seconds.
 
     `brightstaff` is the address of the routing service, as gRPC writes them. `subscribers` are told of each request
     that is over.
     """
-    health = Health(watch.config.routing.failover)
-    services = Services(health, RoutingClient(brightstaff), subscribers=list(subscribers))
+    services = Services(
+        Health(watch.config.routing.failover),
+        RoutingClient(brightstaff),
+        subscribers=[limits.observe, *subscribers],
+        limits=limits,
+    )
     worker = Worker(watch.config, services)
     background = (
         asyncio.create_task(report(services.latencies, services.routing)),
@@ -112,6 +119,7 @@ async def serve(watch: ConfigWatch, socket: Path, brightstaff: str, subscribers:
     while connections and loop.time() < deadline:  # noqa: ASYNC110 — once per life; nothing else needs to know
         await asyncio.sleep(0.05)
     await services.routing.close()
+    await services.limits.close()
 
 
 async def _until_stopped(loop: asyncio.AbstractEventLoop) -> None:

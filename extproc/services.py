@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from extproc.accounting.observation import Subscriber
 from extproc.health import Health
 from extproc.latency import Latencies
+from extproc.limits.limits import Limits
 from extproc.routing import RoutingClient
 
 
@@ -15,3 +16,4 @@ class Services:
     latencies: Latencies = field(default_factory=Latencies)
     subscribers: list[Subscriber] = field(default_factory=list)
     """Told of each request that is over. A subscriber must be quick: it holds up the worker's requests."""
+    limits: Limits = field(default_factory=Limits)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from extproc.limits.rules import Rules
 from planoctl.config.inactive import has_filters
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig
@@ -11,13 +12,14 @@ from planoctl.config.runtime import RuntimeConfig
 class Snapshot:
     """A configuration and what is derived from it. Swapped whole; a request keeps the one it started with.
 
-    `observed`: latencies of models matter to a routing preference.
+    `observed`: latencies of models matter to a routing preference. `rules`: the rate limits.
     """
 
     config: RuntimeConfig
     registry: ModelRegistry
     filtered: bool
     observed: bool
+    rules: Rules
 
     @classmethod
     def of(cls, config: RuntimeConfig) -> "Snapshot":
@@ -27,4 +29,5 @@ class Snapshot:
             ModelRegistry(config),
             filtered=listener is not None and has_filters(listener),
             observed=any(each.selection_policy.prefer == "fastest" for each in config.routing_preferences),
+            rules=Rules(config),
         )

@@ -91,6 +91,7 @@ def _worker(deployment: Deployment, index: int) -> Child:
             "--socket",
             socket,
             *_asks(deployment),
+            *("--limits", str(deployment.limits_path)),
             "--log-level",
             _python_level(deployment),
         ),

@@ -42,7 +42,8 @@ def _check_headers(document: Document, report: Report) -> None:
 
 def _selector_headers(document: Document) -> Iterator[tuple[str, DocumentPath]]:
     for index, limit in enumerate(document.get("ratelimits", [])):
-        yield limit["selector"]["key"], ("ratelimits", index, "selector", "key")
+        if key := limit.get("selector", {}).get("key"):
+            yield key, ("ratelimits", index, "selector", "key")
 
 
 def _check_storage(document: Document, environment: Mapping[str, str], report: Report) -> None:
@@ -50,16 +51,21 @@ def _check_storage(document: Document, environment: Mapping[str, str], report: R
     if storage.get("type") == "postgres" and not _resolved(storage["connection_string"], environment).strip():
         report.error("missing-connection-string", "connection_string is required for postgres state_storage",
                      ("state_storage", "connection_string"), "write e.g. connection_string: $DATABASE_URL")  # fmt: skip
-    cache = document.get("routing", {}).get("session_cache", {})
-    if cache.get("type") != "redis":
+    _check_redis(
+        document.get("routing", {}).get("session_cache", {}), ("routing", "session_cache"), environment, report
+    )
+    _check_redis(document.get("rate_limit_store", {}), ("rate_limit_store",), environment, report)
+
+
+def _check_redis(store: Document, path: DocumentPath, environment: Mapping[str, str], report: Report) -> None:
+    if store.get("type") != "redis":
         return
-    path = ("routing", "session_cache")
-    url = _resolved(cache.get("url", ""), environment).strip()
+    url = _resolved(store.get("url", ""), environment).strip()
     if not url:
-        message = "session_cache.url is required when type is redis"
+        message = f"{path[-1]}.url is required when type is redis"
         report.error("missing-redis-url", message, path, "add url: redis://localhost:6379")
     elif not url.startswith((*_REDIS_SCHEMES, "$")):
-        report.error("invalid-redis-url", "session_cache.url is not a Redis URL", (*path, "url"),
+        report.error("invalid-redis-url", f"{path[-1]}.url is not a Redis URL", (*path, "url"),
                      "write redis://host:6379, or rediss:// for TLS")  # fmt: skip
 
 

@@ -78,6 +78,11 @@ class Deployment:
         return (self.socket_dir or self.run_dir) / f"extproc-{index}.sock"
 
     @property
+    def limits_path(self) -> Path:
+        """What the sidecar workers share of rate limits."""
+        return self.run_dir / "limits"
+
+    @property
     def models_socket(self) -> Path:
         """Where brightstaff reaches the models, through Envoy."""
         return (self.socket_dir or self.run_dir) / "models.sock"

@@ -9,7 +9,6 @@ from planoctl.config.runtime import Listener, RuntimeConfig
 def inactive(config: RuntimeConfig) -> tuple[Finding, ...]:
     """One warning per section that is loaded and checked, but has no effect."""
     asked = {
-        "ratelimits": (bool(config.ratelimits), "token limits are not enforced"),
         "routing.routing_budget": (config.routing.routing_budget is not None, "switching models is not limited"),
         "routing.route_on_user_only": (config.routing.route_on_user_only, "every request is routed"),
         "overrides.llm_routing_model": (

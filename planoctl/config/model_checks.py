@@ -7,6 +7,7 @@ from typing import Any
 from hermesllm.models import catalogue_models
 from hermesllm.providers import find_provider
 from planoctl.config.findings import DocumentPath, Report, shorten
+from planoctl.config.limit_checks import check_limited_models, check_limits
 from planoctl.config.wildcard import covered, is_wildcard, wildcard_prefix
 
 Document = dict[str, Any]
@@ -64,10 +65,10 @@ def check_models(migrated: Document, rendered: Document, report: Report) -> None
     if known:
         _check_aliases(rendered, declared, report)
         _check_fallbacks(migrated, declared, report)
-        _check_ratelimit_models(rendered, declared, report)
+        check_limited_models(rendered, declared.has, declared.listing(), report)
     _check_preferences(rendered, declared if known else None, report)
     _check_sources(rendered, report)
-    _check_repeated_ratelimits(rendered, report)
+    check_limits(rendered, report)
 
 
 def _check_aliases(document: Document, declared: DeclaredModels, report: Report) -> None:
@@ -146,23 +147,3 @@ def _check_sources(document: Document, report: Report) -> None:
         if not source.get("url", "http://").startswith(("http://", "https://")):
             message = f"'{shorten(source['url'])}' is not an http(s) URL, so no metrics will be there"
             report.warning("invalid-url", message, (*path, "url"), "write e.g. http://prometheus:9090")
-
-
-def _check_ratelimit_models(document: Document, declared: DeclaredModels, report: Report) -> None:
-    aliases = document.get("model_aliases", {})
-    for index, limit in enumerate(document.get("ratelimits", [])):
-        model = limit["model"]
-        if model not in aliases and not declared.has(model):
-            report.warning("undeclared-model", f"The rate limit for '{shorten(model)}' matches no declared model",
-                           ("ratelimits", index, "model"), f"name one of: {declared.listing()}")  # fmt: skip
-
-
-def _check_repeated_ratelimits(document: Document, report: Report) -> None:
-    seen: set[tuple[str, str, str]] = set()
-    for index, limit in enumerate(document.get("ratelimits", [])):
-        selector = limit["selector"]
-        identity = (limit["model"], selector["key"].lower(), selector.get("value", "*"))
-        if identity in seen:
-            report.warning("duplicate-ratelimit", "A rate limit with this model and selector is there already",
-                           ("ratelimits", index), "keep one of them")  # fmt: skip
-        seen.add(identity)

@@ -215,19 +215,32 @@ class StateStorage(_Section, frozen=True):
 
 
 class RateLimitSelector(_Section, frozen=True):
-    key: str
+    """A header's value, or the authenticated caller; `*`, and a header without `value`: each their own quota."""
+
+    key: str | None = None
     value: str | None = None
+    identity: str | None = None
 
 
 class RateLimitQuota(_Section, frozen=True):
-    tokens: int
     unit: Literal["second", "minute", "hour", "day"]
+    tokens: int | None = None
+    requests: int | None = None
 
 
 class RateLimit(_Section, frozen=True):
     model: str
-    selector: RateLimitSelector
     limit: RateLimitQuota
+    selector: RateLimitSelector | None = None
+    count: Literal["input", "total"] = "input"
+
+
+class RateLimitStore(_Section, frozen=True):
+    """`on_error`: what becomes of requests while Redis is away."""
+
+    type: Literal["local", "redis"] = "local"
+    url: str | None = None
+    on_error: Literal["allow", "deny"] = "allow"
 
 
 class PromptTargetParameter(_Section, frozen=True):
@@ -276,6 +289,7 @@ class RuntimeConfig(_Section, frozen=True):
     prompt_caching: PromptCaching = PromptCaching()
     state_storage: StateStorage | None = None
     ratelimits: tuple[RateLimit, ...] = ()
+    rate_limit_store: RateLimitStore = RateLimitStore()
     system_prompt: str | None = None
     prompt_targets: tuple[PromptTarget, ...] = ()
     prompt_guards: dict[str, Any] = {}

@@ -71,6 +71,7 @@ class Gateway:
         socket_path = str(self.deployment.worker_socket(index))
         arguments = ["-m", "extproc", *self._service_arguments(), "--socket", socket_path]
         arguments += ["--brightstaff", f"unix:{self.deployment.brightstaff_socket}"]
+        arguments += ["--limits", str(self.deployment.limits_path)]
         return self._spawn(f"extproc-{index}", [sys.executable, *arguments])
 
     def _service_arguments(self) -> list[str]:

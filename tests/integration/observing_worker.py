@@ -7,6 +7,7 @@ import orjson
 import uvloop
 
 from extproc.accounting.observation import Observation
+from extproc.limits.limits import Limits
 from extproc.server import serve
 from planoctl.config.process import service_files, service_parser, start_logging
 from planoctl.config.watch import ConfigWatch
@@ -26,7 +27,7 @@ def main() -> None:
         def write(seen: Observation) -> None:
             out.write(orjson.dumps(seen) + b"\n")
 
-        uvloop.run(serve(watch, arguments.socket, arguments.brightstaff, [write]))
+        uvloop.run(serve(watch, arguments.socket, arguments.brightstaff, Limits(), [write]))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_commands_name_files_and_never_values_of_secrets() -> None:
         *("-m", "extproc", "--config", "/run/plano/plano_config_rendered.yaml", "--secrets", "/run/plano/secrets.json"),
         *("--applied", "/run/plano/applied/extproc-1.json"),
         *("--socket", "/run/plano/extproc-1.sock", "--brightstaff", "unix:/run/plano/brightstaff.sock"),
-        *("--log-level", "debug"),
+        *("--limits", "/run/plano/limits", "--log-level", "debug"),
     )
     assert children["extproc-1"].stale_files == ("/run/plano/extproc-1.sock",)
     assert children["brightstaff"].argv[-8:] == (

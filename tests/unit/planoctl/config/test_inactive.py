@@ -5,9 +5,6 @@ from planoctl.config.runtime import (
     Listener,
     Overrides,
     PromptCaching,
-    RateLimit,
-    RateLimitQuota,
-    RateLimitSelector,
     Routing,
     RoutingBudget,
     RuntimeConfig,
@@ -29,10 +26,6 @@ def test_a_plain_gateway_gets_no_warning() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (
-            "ratelimits",
-            (RateLimit(model="m", selector=RateLimitSelector(key="k"), limit=RateLimitQuota(tokens=1, unit="hour")),),
-        ),
         ("routing.route_on_user_only", Routing(route_on_user_only=True)),
         ("routing.routing_budget", Routing(routing_budget=RoutingBudget(max_switch_spend_pct=20))),
         ("overrides.llm_routing_model", Overrides(llm_routing_model="plano/orchestrator")),
