@@ -123,12 +123,17 @@ class ListenerStage:
         return "anthropic" if self._format in _ANTHROPIC_SHAPED else self._format.value
 
     @property
+    def _internal(self) -> bool:
+        """The gateway's own processes ask, not a client."""
+        return self._headers.get(LISTENER) == INTERNAL_LISTENER
+
+    @property
     def _limit(self) -> int:
         return self._snapshot.config.overrides.max_request_bytes
 
     def _request_body(self, encoded: bytes) -> bytes | Awaitable[bytes]:
         body = RequestBody.read(encoded, self._headers.get("content-encoding", ""), self._limit)
-        if self._format in ROUTED_FORMATS and self._headers.get(LISTENER) != INTERNAL_LISTENER:
+        if self._format in ROUTED_FORMATS and not self._internal:
             inline = body.take_inline_preferences()
             if inline.preferences or (self._snapshot.config.routing_preferences and not inline.present):
                 return self._routed(body)
@@ -169,7 +174,7 @@ class ListenerStage:
             exchanges = possible([self._new_exchange(each) for each in ordered], self._headers, body.document)
         else:
             exchanges = [self._new_exchange(candidates[0])]
-        if self._snapshot.rules and self._format is not Format.COUNT_TOKENS:
+        if self._snapshot.rules and self._format is not Format.COUNT_TOKENS and not self._internal:
             return self._limited(body, exchanges)
         return self._send(body, exchanges)
 

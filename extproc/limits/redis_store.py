@@ -34,14 +34,15 @@ _FAILURES = (RedisError, OSError, TimeoutError)
 class RedisStore:
     """A store behind a `redis://` or `rediss://` URL. Raises ValueError for one that cannot be used.
 
-    After a failure nothing is asked of Redis until a check in the background, each second, finds it well. `failures`
-    counts the calls that went without an answer.
+    `patience`: seconds that a request may wait for Redis, connecting included. After a failure nothing is asked of it
+    until a check in the background, each second, finds it well. `failures` counts the calls without an answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._patience = patience
         self.failures = 0
         self._shown = _shown(url)
-        self._pool = _pool(url, self._shown)
+        self._pool = _pool(url, self._shown, patience)
         self._redis: Redis = Redis(connection_pool=self._pool)
         self._reserve = self._redis.register_script(RESERVE)
         self._adjust = self._redis.register_script(ADJUST)
@@ -72,7 +73,7 @@ class RedisStore:
 
     async def close(self) -> None:
         if self._adjusting:
-            await asyncio.wait(self._adjusting, timeout=PATIENCE_SECONDS)
+            await asyncio.wait(self._adjusting, timeout=self._patience)
         if self._recovery is not None:
             self._recovery.cancel()
             await asyncio.gather(self._recovery, return_exceptions=True)
@@ -94,7 +95,7 @@ class RedisStore:
             self.failures += 1
             raise StoreUnavailable
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 return await script(keys=keys, args=arguments)
         except _FAILURES as failure:
             self.failures += 1
@@ -134,12 +135,12 @@ def _key(bucket: int) -> str:
     return f"{_PREFIX}{bucket:016x}"
 
 
-def _pool(url: str, shown: str) -> BlockingConnectionPool:
+def _pool(url: str, shown: str, patience: float) -> BlockingConnectionPool:
     try:
         pool = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
-            timeout=PATIENCE_SECONDS,
+            timeout=patience,
             protocol=2,
             socket_connect_timeout=_CONNECT_SECONDS,
             socket_timeout=_CONNECT_SECONDS,

@@ -39,6 +39,7 @@ class Rules:
 
     def __init__(self, config: RuntimeConfig) -> None:
         self.on_error = config.rate_limit_store.on_error
+        self._aliases = config.model_aliases.keys()
         first: dict[tuple[str, ...], RateLimit] = {}
         for entry in config.ratelimits:
             first.setdefault(_identity(entry), entry)
@@ -54,6 +55,7 @@ class Rules:
     ) -> tuple[Match, ...]:
         """The limits of a candidate for a client that asked for `requested` and has these headers, by lower-case name.
 
+        Those of an alias are for all candidates of requests that name it, those of a model for that model alone.
         Where an entry names the caller's value, those of the same model and selector for every value do not apply.
         """
         entries = self._entries_of(candidate, requested)
@@ -73,7 +75,7 @@ class Rules:
         if (known := self._of.get(key)) is None:
             full = {candidate.name, candidate.entry.name, f"{candidate.provider.id}/{candidate.model}"}
             groups = {f"{name.partition('/')[0]}/{EVERY}" for name in full}
-            names = full | groups | {candidate.model, requested, EVERY}
+            names = full | groups | {candidate.model, EVERY} | ({requested} & self._aliases)
             if len(self._of) >= _CACHED:  # with a wildcard, clients choose the names
                 self._of.clear()
             known = self._of[key] = tuple(entry for entry in self._entries if entry.model in names)

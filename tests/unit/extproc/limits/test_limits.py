@@ -1,9 +1,11 @@
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
 from extproc.errors import LimitsUnavailable, RateLimited
+from extproc.limits import redis_store
 from extproc.limits.limits import Admission, Asked, Limits
 from extproc.limits.rules import Rules
 from hermesllm.formats import Format
@@ -214,7 +216,10 @@ def remaining(admission: Admission) -> tuple[str, ...]:
     return tuple(admission.headers[f"x-ratelimit-remaining-{kind}"] for kind in ("tokens", "requests"))
 
 
-async def test_redis_serves_as_well_and_its_absence_is_allowed_or_denied(tmp_path: Any) -> None:
+async def test_redis_serves_as_well_and_its_absence_is_allowed_or_denied(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_store, "RedisStore", partial(redis_store.RedisStore, patience=20))
     server = RedisServer(tmp_path)
     server.start()
     limits = Limits(RateLimitStore(type="redis", url=server.url))
@@ -225,7 +230,7 @@ async def test_redis_serves_as_well_and_its_absence_is_allowed_or_denied(tmp_pat
             await limits.admit(rules(quota), asked(60), candidates("gpt-4"))  # type: ignore[misc]
         limits.settle(admission.reservation, None, 500)
         limits.settle(admission.reservation, None, 500)
-        await asyncio.sleep(0.2)
+        await asyncio.gather(*limits._redis._adjusting)  # type: ignore[union-attr]
         after = await limits.admit(rules(quota), asked(60), candidates("gpt-4"))  # type: ignore[misc]
         assert int(after.headers["x-ratelimit-remaining-tokens"]) in range(38, 42)
         server.stop()

@@ -11,12 +11,13 @@ from extproc.limits.quota import NEVER, Adjustment, Charge, StoreUnavailable
 from extproc.limits.redis_store import RedisStore
 from tests.redis_server import RedisServer
 
+PATIENT = 20.0
 _buckets = iter(range(random.getrandbits(40), 2**63))
 
 
 @pytest.fixture
 async def store(redis_server: RedisServer) -> AsyncIterator[RedisStore]:
-    opened = RedisStore(redis_server.url)
+    opened = RedisStore(redis_server.url, patience=PATIENT)
     yield opened
     await opened.close()
 
@@ -96,7 +97,7 @@ async def test_a_clock_of_redis_that_went_back_keeps_no_quota_for_ever(store: Re
 async def test_gateways_that_share_a_redis_never_exceed_the_limit_together(
     redis_server: RedisServer, bucket: int
 ) -> None:
-    stores = [RedisStore(redis_server.url), RedisStore(redis_server.url)]
+    stores = [RedisStore(redis_server.url, patience=PATIENT) for _ in range(2)]
     admitted: list[tuple[float, float, int]] = []
     until = time.monotonic() + 2
 
@@ -119,7 +120,7 @@ async def test_without_redis_the_answer_is_quick_and_it_comes_back_by_itself(
 ) -> None:
     server = RedisServer(tmp_path)
     server.start()
-    store = RedisStore(server.url)
+    store = RedisStore(server.url, patience=PATIENT)
     try:
         assert await fits(store, Charge(bucket, 100, 60, 1))
         server.stop()
@@ -139,13 +140,13 @@ async def test_without_redis_the_answer_is_quick_and_it_comes_back_by_itself(
 
 async def test_a_redis_that_answers_nothing_holds_nobody_up(tmp_path: Path, bucket: int) -> None:
     with RedisServer(tmp_path) as server:
-        store = RedisStore(server.url)
-        assert await fits(store, Charge(bucket, 100, 60, 1))
+        store = RedisStore(server.url, patience=1)
+        assert await _back(store, bucket)
         server.freeze()
         before = time.monotonic()
         with pytest.raises(StoreUnavailable):
             await store.reserve([[Charge(bucket, 100, 60, 1)]])
-        assert time.monotonic() - before < 3
+        assert time.monotonic() - before < 10
         server.thaw()
         assert await _back(store, bucket)
         await store.close()

@@ -4,7 +4,14 @@ import pytest
 
 from extproc.limits.rules import Match, Rules
 from planoctl.config.registry import Candidate, ModelRegistry
-from planoctl.config.runtime import ModelProvider, RateLimit, RateLimitQuota, RateLimitSelector, RuntimeConfig
+from planoctl.config.runtime import (
+    ModelAlias,
+    ModelProvider,
+    RateLimit,
+    RateLimitQuota,
+    RateLimitSelector,
+    RuntimeConfig,
+)
 
 PROVIDERS = (
     ModelProvider(name="openai/gpt-4o", provider_interface="openai", model="gpt-4o"),
@@ -20,7 +27,8 @@ def limit(model: str = "gpt-4o", *, key: str | None = None, value: str | None = 
 
 
 def rules(*limits: RateLimit) -> Rules:
-    return Rules(RuntimeConfig(version="v0.4.0", model_providers=PROVIDERS, ratelimits=limits))
+    aliases = {"fast": ModelAlias(target="gpt-4o")}
+    return Rules(RuntimeConfig(version="v0.4.0", model_providers=PROVIDERS, model_aliases=aliases, ratelimits=limits))
 
 
 def candidate(name: str) -> Candidate:
@@ -57,6 +65,11 @@ def test_models_of_a_wildcard_are_limited_one_by_one_or_together() -> None:
     found = rules(limit("anthropic/claude-haiku-4-5"), limit("anthropic/*"))
     assert len(matching(found, "anthropic/claude-haiku-4-5")) == 2
     assert len(matching(found, "anthropic/claude-sonnet-4-5")) == 1
+
+
+def test_a_limit_of_an_alias_is_for_whatever_model_serves_it_and_one_of_a_model_not_for_its_fallbacks() -> None:
+    assert matching(rules(limit("fast")), "ours", requested="fast")
+    assert not matching(rules(limit("gpt-4o")), "ours", requested="gpt-4o")
 
 
 def test_each_value_has_a_quota_of_its_own_whatever_the_case_of_the_headers_name() -> None:

@@ -139,6 +139,11 @@ def test_what_fits_together_has_no_finding(load, text: str) -> None:
             "ratelimits[1]",
         ),
         (
+            _HEAD + _GPT + "ratelimits: [{model: gpt-4o, limit: {requests: 1, unit: day}, count: total}]",
+            "no-effect",
+            "ratelimits[0].count",
+        ),
+        (
             _HEAD + "model_metrics_sources: [{type: latency, provider: prometheus, url: prom, query: q}]",
             "invalid-url",
             "model_metrics_sources[0].url",
@@ -225,10 +230,42 @@ def test_doubtful_things_are_warned_about_and_refused_when_strict(
             "invalid-redis-url",
             "routing.session_cache.url",
         ),
+        (_HEAD + "rate_limit_store: {type: redis}", "missing-redis-url", "rate_limit_store"),
+        (_HEAD + "rate_limit_store: {type: redis, url: cache}", "invalid-redis-url", "rate_limit_store.url"),
+        (_HEAD + _GPT + "ratelimits: [{model: gpt-4o, limit: {unit: day}}]", "no-quota", "ratelimits[0].limit"),
+        (
+            _HEAD + _GPT + "ratelimits: [{model: gpt-4o, selector: {}, limit: {tokens: 1, unit: day}}]",
+            "unusable-selector",
+            "ratelimits[0].selector",
+        ),
+        (
+            _HEAD + _GPT
+            + "ratelimits: [{model: gpt-4o, selector: {key: k, identity: a}, limit: {tokens: 1, unit: day}}]",
+            "unusable-selector",
+            "ratelimits[0].selector",
+        ),
+        (
+            _HEAD + _GPT
+            + "ratelimits: [{model: gpt-4o, selector: {identity: a, value: v}, limit: {tokens: 1, unit: day}}]",
+            "unusable-selector",
+            "ratelimits[0].selector.value",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_refused(faults, text: str, code: str, path: str) -> None:
     assert (code, path) in [(fault.code, fault.path) for fault in faults(text) if fault.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{model: '*', limit: {requests: 1, unit: second}}",
+        "{model: openai/gpt-4o, selector: {identity: '*'}, limit: {tokens: 1, unit: day}, count: total}",
+        "{model: gpt-4o, limit: {tokens: 1, unit: day}}, {model: gpt-4o, limit: {tokens: 1, unit: hour}}",
+    ],
+)
+def test_limits_without_selector_of_identities_and_of_several_windows_are_fine(load, entry: str) -> None:
+    assert load(_HEAD + _GPT + f"ratelimits: [{entry}]").warnings == ()
 
 
 def test_faults_of_all_kinds_are_reported_at_once_in_the_order_of_the_file(faults) -> None:
