@@ -250,7 +250,7 @@ class ListenerStage:
             metadata["stream"] = "true"
         if self._headers.get(LISTENER) == INTERNAL_LISTENER:
             metadata["internal"] = "true"
-        if self._limiting is not None:
+        if self._limiting is not None and self._limiting.reservation:
             metadata["reservation"] = self._limiting.reservation
         if self._decided is not None:
             metadata |= self._decided.metadata()

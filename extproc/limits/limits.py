@@ -127,8 +127,11 @@ class Limits:
     def settle(self, reservation: str, usage: Usage | None, status: int) -> None:
         """Correct a reservation to what was used, once; calls after the first do nothing. Never raises.
 
-        `usage` None: unknown. `status` is that of the client's answer; 0 if the client went before there was one.
+        `reservation`: the text in Envoy's metadata; empty for a request without limits. `usage` None: unknown. `status`
+        is that of the client's answer; 0 if the client went before there was one.
         """
+        if not reservation:
+            return
         try:
             settling = Reservation.parse(reservation)
             changes = settling.settled(usage, status)

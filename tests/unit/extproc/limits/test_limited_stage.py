@@ -111,7 +111,9 @@ def test_a_providers_own_limits_are_shown_only_where_the_gateway_has_none() -> N
     removed = limited.response_headers.response.header_mutation.remove_headers
     assert set(removed) >= {"x-ratelimit-reset-images", "anthropic-ratelimit-x"}
     assert "x-ratelimit-remaining-tokens" not in removed
-    unlimited = setting.ask("two").answer("200", **theirs)
+    request = setting.ask("two")
+    assert not request.reservation
+    unlimited = request.answer("200", **theirs)
     assert not [name for name in told(unlimited) if "ratelimit" in name]
     assert not unlimited.response_headers.response.header_mutation.remove_headers
 

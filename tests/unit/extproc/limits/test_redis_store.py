@@ -99,17 +99,15 @@ async def test_gateways_that_share_a_redis_never_exceed_the_limit_together(
 ) -> None:
     stores = [RedisStore(redis_server.url, patience=PATIENT) for _ in range(2)]
     admitted: list[tuple[float, float, int]] = []
-    until = time.monotonic() + 2
 
     async def ask(store: RedisStore, seed: int) -> None:
         chance = random.Random(seed)
-        while time.monotonic() < until:
+        while sum(amount for *_, amount in admitted) < 250:
             amount, before = chance.randrange(1, 30), time.monotonic()
             if await fits(store, Charge(bucket, 100, 1, amount)):
                 admitted.append((before, time.monotonic(), amount))
 
     await asyncio.gather(*(ask(store, seed) for seed, store in enumerate(stores * 3)))
-    assert sum(amount for *_, amount in admitted) > 100, "the quota came back while the test ran"
     for start, _, _ in admitted:
         assert sum(amount for before, after, amount in admitted if start <= before and after < start + 1) <= 100
     await asyncio.gather(*(store.close() for store in stores))
