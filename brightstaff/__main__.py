@@ -1,5 +1,6 @@
 """`python -m brightstaff`: the routing service on a loopback port."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
+    signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has stopped
     uvicorn.run(
         create_app(State(watch.config, arguments.models), arguments.socket, watch),
         host=arguments.host,
@@ -37,6 +39,10 @@ def main() -> int:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
     return 0
+
+
+def _end(_number: int, _frame: object) -> None:
+    sys.exit(0)
 
 
 if __name__ == "__main__":

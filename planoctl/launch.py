@@ -1,7 +1,6 @@
 """Turns a configuration and a deployment into the plan of the processes that serve it."""
 
 import ipaddress
-import sys
 from pathlib import Path
 
 from planoctl.config.deployment import Deployment
@@ -11,8 +10,6 @@ from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartReque
 
 LOOPBACK = "127.0.0.1"
 _LONGEST_STREAM_SECONDS = 3600
-_PYTHON_MODULE = (sys.executable, "-P", "-m")
-"""-P: a folder of the user that is called `extproc` must not take the place of ours."""
 
 
 def listener_url(listener: Listener) -> str:
@@ -42,12 +39,7 @@ def build_plan(
     extra: tuple[Child, ...] = (),
 ) -> Plan:
     """The plan: sidecar workers and brightstaff first, then Envoy; stopped in the order Envoy, sidecar, brightstaff."""
-    children = (
-        *extra,
-        _brightstaff(deployment),
-        *(_worker(deployment, index) for index in range(deployment.workers)),
-        _envoy(config, deployment, envoy),
-    )
+    children = (*extra, *services(config, deployment, str(envoy)))
     return Plan(
         instance=instance,
         run_dir=str(deployment.run_dir),
@@ -64,6 +56,49 @@ def build_plan(
     )
 
 
+def services(config: RuntimeConfig, deployment: Deployment, envoy: str) -> tuple[Child, ...]:
+    """The processes that serve a configuration, in the order in which they start; `envoy` is the binary."""
+    workers = (_worker(deployment, index) for index in range(deployment.workers))
+    return (_brightstaff(deployment), *workers, _envoy(config, deployment, envoy))
+
+
+def agent_command(deployment: Deployment, config_file: Path) -> tuple[str, ...]:
+    """What renders the configuration for processes that something else supervises, and renews it when it changes."""
+    return (
+        *_module(deployment, "planoctl"),
+        *("agent", "--config", str(config_file)),
+        *("--run-dir", str(deployment.run_dir)),
+        *("--workers", str(deployment.workers)),
+        *("--concurrency", str(deployment.concurrency)),
+    )
+
+
+def drain_command(deployment: Deployment, *, seconds: float, at_least: float) -> tuple[str, ...]:
+    """What lets Envoy finish its requests before it is stopped."""
+    return (
+        *_module(deployment, "planoctl"),
+        *("drain", "--admin", admin_url(deployment)),
+        *("--seconds", f"{seconds:g}"),
+        *("--at-least", f"{at_least:g}"),
+    )
+
+
+def probe_command(deployment: Deployment, probes: tuple[Probe, ...]) -> tuple[str, ...]:
+    """A program that ends with 0 if all `probes` succeed, for health checks from outside of Python."""
+    questions = (part for probe in probes for part in (probe.kind, probe.target))
+    return (*_module(deployment, "planoctl.supervise.ask"), *questions)
+
+
+def rendered_probes(deployment: Deployment) -> tuple[Probe, ...]:
+    """Whether everything that the services read has been written."""
+    files = (deployment.config_path, deployment.secrets_path, deployment.envoy_dir / "lds.yaml")
+    return tuple(Probe(kind="file", target=str(file)) for file in files)
+
+
+def admin_url(deployment: Deployment) -> str:
+    return f"http://{LOOPBACK}:{deployment.ports.admin}"
+
+
 def service_commands(deployment: Deployment) -> list[tuple[str, ...]]:
     """How to start everything by hand, in order."""
     workers = [_worker(deployment, index).argv for index in range(deployment.workers)]
@@ -75,7 +110,7 @@ def mock_provider(deployment: Deployment, port: int) -> Child:
     return Child(
         name="mock-provider",
         component="mock-provider",
-        argv=(*_PYTHON_MODULE, "planoctl", "mock-provider", "--port", str(port)),
+        argv=(*_module(deployment, "planoctl"), "mock-provider", "--port", str(port)),
         log=str(deployment.log_dir / "mock-provider.log"),
         probes=(Probe(kind="port", target=f"{LOOPBACK}:{port}"),),
     )
@@ -125,13 +160,13 @@ def _brightstaff(deployment: Deployment) -> Child:
     )
 
 
-def _envoy(config: RuntimeConfig, deployment: Deployment, binary: Path) -> Child:
-    admin = f"http://{LOOPBACK}:{deployment.ports.admin}"
+def _envoy(config: RuntimeConfig, deployment: Deployment, binary: str) -> Child:
+    admin = admin_url(deployment)
     listeners = dict.fromkeys(f"{listener_url(listener)}/healthz" for listener in config.listeners)
     return Child(
         name="envoy",
         component="envoy",
-        argv=envoy_command(deployment, str(binary)),
+        argv=envoy_command(deployment, binary),
         log=str(deployment.log_dir / "envoy.log"),
         probes=tuple(Probe(kind="http", target=url) for url in (f"{admin}/ready", *listeners)),
         start_stage=1,
@@ -159,10 +194,14 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
     )
 
 
+def _module(deployment: Deployment, name: str) -> tuple[str, ...]:
+    """-P: a folder of the user that is called `extproc` must not take the place of ours."""
+    return (deployment.python, "-P", "-m", name)
+
+
 def _service(module: str, name: str, deployment: Deployment) -> tuple[str, ...]:
     return (
-        *_PYTHON_MODULE,
-        module,
+        *_module(deployment, module),
         *("--config", str(deployment.config_path)),
         *("--secrets", str(deployment.secrets_path)),
         *("--applied", str(deployment.applied_path(name))),

@@ -28,8 +28,9 @@ COMMANDS = {
     "reload": Entry("planoctl.cli.reload:reload", "Gateway", "Take up the changed configuration; no request notices."),
     "status": Entry("planoctl.cli.status:status", "Gateway", "Show processes, listeners and health."),
     "logs": Entry("planoctl.cli.logs:logs", "Gateway", "Show what the processes wrote."),
+    "drain": Entry("planoctl.cli.drain:drain", "Gateway", "Let an Envoy finish its requests before it is stopped."),
     "validate": Entry("planoctl.cli.validate:validate", "Configuration", "Check a configuration without starting it."),
-    "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the processes yourself."),
+    "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the gateway elsewhere."),
     "route": Entry("planoctl.cli.route:route", "Configuration", "Show which models a prompt would go to, and why."),
     "agent": Entry(
         "planoctl.cli.agent:agent", "Containers", "Render a configuration, and roll out its changes to what runs."

@@ -89,6 +89,17 @@ def log_level(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def access_log(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--access-log",
+        type=click.Choice(["file", "stdout"]),
+        default="file",
+        show_default=True,
+        envvar="PLANO_ACCESS_LOG",
+        help="Where Envoy writes its access log: logs/access.log, or its own output, which containers collect.",
+    )(function)
+
+
 def process_counts(function: Callable[..., Any]) -> Callable[..., Any]:
     """`--workers` and `--concurrency`."""
     workers = click.option(

@@ -3,8 +3,12 @@
 Rendering and supervision take it; nothing in it comes from the user's YAML.
 """
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+AccessLog = Literal["file", "stdout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class Deployment:
     log_level: str = "info"
     socket_dir: Path | None = None
     """Where Unix sockets are, if not in `run_dir`: their paths are limited to about 100 bytes."""
+    python: str = sys.executable
+    """The interpreter that runs the services. A manifest names the one on the image's PATH."""
+    access_log: AccessLog = "file"
+    """Where Envoy writes its access log: a file in `log_dir`, or its own stdout, which containers collect."""
 
     @property
     def config_path(self) -> Path:

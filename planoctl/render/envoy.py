@@ -140,7 +140,9 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "upstream_headers_to_remove": list(_UPSTREAM_HEADERS_TO_REMOVE),
         "own_reply_filter": OWN_REPLY_FILTER,
         "local_replies": local_replies(config.overrides.max_request_bytes),
-        "access_log_path": str(deployment.log_dir.absolute() / "access.log"),
+        "access_log_path": str(deployment.log_dir.absolute() / "access.log")
+        if deployment.access_log == "file"
+        else None,
         "no_sidecar": json.dumps(
             {
                 "envoy.filters.http.ext_proc": {

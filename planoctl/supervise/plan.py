@@ -18,11 +18,13 @@ Component = Literal["extproc", "brightstaff", "envoy", "mock-provider"]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
-    """How a child shows that it lives: `http` wants a 200, the others a connection, `greeting` also a first byte."""
+    """How a child shows that it lives: `http` wants a 200, `file` that it has written something, the others a
+    connection, `greeting` also a first byte.
+    """
 
-    kind: Literal["http", "socket", "greeting", "port"]
+    kind: Literal["http", "socket", "greeting", "port", "file"]
     target: str
-    """A URL, a path of a Unix socket, or `host:port`."""
+    """A URL, a path, of a Unix socket except for `file`, or `host:port`."""
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import httpx
 
@@ -39,6 +40,8 @@ class Prober:
                     case "port":
                         host, _, port = probe.target.rpartition(":")
                         await _close(await asyncio.open_connection(host.strip("[]"), int(port)))
+                    case "file":
+                        await asyncio.to_thread(Path(probe.target).stat)
         except (OSError, TimeoutError) as error:
             return str(error) or "no answer"
         return None
