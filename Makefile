@@ -29,6 +29,9 @@ test: $(VENV)/.installed-dev ## all tests
 conformance: $(VENV)/.installed-dev ## every client format × provider format through a real gateway, case by case
 	@$(BIN)/python -m tests.conformance.with_plano $(CONFORMANCE_ARGS)
 
+image-check: $(VENV)/.installed-dev ## run the Dockerfile's build without Docker, and then what it built
+	$(BIN)/python tests/image_check.py
+
 format: $(VENV)/.installed-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

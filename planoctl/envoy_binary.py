@@ -153,3 +153,7 @@ def _is_serious(line: str) -> bool:
 
 def _text(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
+
+
+if __name__ == "__main__":
+    print(find_envoy())  # noqa: T201 — asked by the Dockerfile

@@ -1,4 +1,4 @@
-"""Stands in for `planoctl agent` while there is none: the same arguments, and its first rendering, without the watch."""
+"""Stands in for `planoctl agent` while there is none: the same arguments and first rendering, without the watch."""
 
 import argparse
 import os
