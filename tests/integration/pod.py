@@ -27,6 +27,7 @@ from planoctl.render.image import USER
 
 ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.1
+_SLOW_HOST_SECONDS = 30
 _SOMEBODY_ELSE = 65534
 HAS_AGENT = "agent" in COMMANDS
 
@@ -73,24 +74,32 @@ class Pod:
     def start(self) -> None:
         """Start container by container, each when the one before has passed its startup probe."""
         for container in self.containers:
-            name = container["name"]
-            self._processes[name] = self._spawn(container, container["command"], name)
-            probe = container["startupProbe"]
-            for _ in range(probe["failureThreshold"]):
-                assert self._processes[name].poll() is None, f"{name} ended\n{self.log(name)}"
-                if self.probe(container, "startupProbe"):
-                    break
-                time.sleep(_POLL_SECONDS)
-            else:
-                raise AssertionError(f"{name} did not start\n{self.log(name)}")
+            self._start(container)
+
+    def kill(self, name: str) -> None:
+        self._processes[name].kill()
+        self._processes[name].wait()
+
+    def restart(self, name: str) -> None:
+        """Start a container again that has ended."""
+        self._start(next(container for container in self.containers if container["name"] == name))
+
+    def until_envoy_trusts(self, worker: str) -> None:
+        """Wait for Envoy's own health check of a sidecar worker."""
+        command = self.spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        admin = command[command.index("--admin") + 1]
+        deadline = time.monotonic() + _SLOW_HOST_SECONDS
+        while f"{worker}.sock::health_flags::healthy" not in httpx.get(f"{admin}/clusters").text:
+            assert time.monotonic() < deadline, f"{worker} is not healthy"
+            time.sleep(_POLL_SECONDS)
 
     def probe(self, container: Manifest, kind: str) -> bool:
         probe = container[kind]
         if "exec" in probe:
-            return self._spawn(container, probe["exec"]["command"], "probes").wait(probe["timeoutSeconds"]) == 0
+            return self._spawn(container, probe["exec"]["command"], "probes").wait(_SLOW_HOST_SECONDS) == 0
         place = probe["httpGet"]
         try:
-            answer = httpx.get(f"http://127.0.0.1:{place['port']}{place['path']}", timeout=probe["timeoutSeconds"])
+            answer = httpx.get(f"http://127.0.0.1:{place['port']}{place['path']}", timeout=_SLOW_HOST_SECONDS)
         except httpx.HTTPError:
             return False
         return answer.is_success
@@ -137,6 +146,15 @@ class Pod:
                 process.kill()
                 process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, container: Manifest) -> None:
+        name, probe = container["name"], container["startupProbe"]
+        self._processes[name] = self._spawn(container, container["command"], name)
+        deadline = time.monotonic() + probe["failureThreshold"] * probe["periodSeconds"]
+        while not self.probe(container, "startupProbe"):
+            assert self._processes[name].poll() is None, f"{name} ended\n{self.log(name)}"
+            assert time.monotonic() < deadline, f"{name} did not start\n{self.log(name)}"
+            time.sleep(_POLL_SECONDS)
 
     def _spawn(self, container: Manifest, command: list[str], log: str) -> subprocess.Popen[bytes]:
         places = {mount["mountPath"]: str(self.folder / mount["name"]) for mount in container["volumeMounts"]}

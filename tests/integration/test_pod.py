@@ -90,6 +90,27 @@ def test_the_containers_of_the_deployment_serve_and_end_in_order(pod: RunningPod
     assert [record["status"] for record in records if record["requested_model"]] == [200, 200, 200]
 
 
+def test_containers_that_die_come_back_on_their_old_sockets(pod: RunningPod) -> None:
+    pod.kill("extproc-0")
+    assert {ask(pod).status_code for _ in range(20)} == {200}, "the other worker serves"
+    pod.restart("extproc-0")
+    pod.until_envoy_trusts("extproc-0")
+    pod.kill("extproc-1")
+    assert {ask(pod).status_code for _ in range(20)} == {200}, "so does the one that came back"
+
+    pod.kill("brightstaff")
+    (envoy,) = pod.spec["containers"]
+    assert not pod.probe(envoy, "readinessProbe")
+    assert pod.probe(envoy, "livenessProbe"), "restarting Envoy would not help"
+    assert ask(pod).status_code == 200
+    pod.restart("brightstaff")
+    assert pod.probe(envoy, "readinessProbe")
+
+    pod.kill("envoy")
+    pod.restart("envoy")
+    assert ask(pod).status_code == 200
+
+
 @pytest.mark.skipif(not HAS_AGENT, reason="planoctl has no agent command")
 def test_a_new_config_map_is_taken_up_and_a_bad_one_is_not(pod: RunningPod, mock: RunningMock) -> None:
     port = int(pod.url.rpartition(":")[2])

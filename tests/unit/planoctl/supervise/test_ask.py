@@ -1,3 +1,4 @@
+import contextlib
 import http.server
 import socket
 import subprocess
@@ -44,8 +45,7 @@ def listening(path: Path, greeting: bytes | None) -> socket.socket:
     server.listen()
 
     def serve() -> None:
-        connection, _ = server.accept()
-        with connection:
+        with contextlib.suppress(OSError), server.accept()[0] as connection:
             if greeting is None:
                 connection.recv(1)
             else:
