@@ -211,7 +211,7 @@ class ListenerStage:
         removed = [*request.remove_headers, *_internal(self._headers), *body.outdated_headers]
         sent = body.replacement if request.body is None else request.body
         self._forwarded = time.monotonic()
-        return replies.request_body(request.set_headers, removed, sent, self._metadata(body, exchange))
+        return replies.request_body(request.set_headers, removed, sent, self._metadata(exchange))
 
     def _forward_chain(self, body: RequestBody, chain: Chain) -> bytes:
         """The body goes on as the client sent it, and the upstream stage makes each attempt's request of it.
@@ -230,14 +230,14 @@ class ListenerStage:
             changes |= request.set_headers
             removed += request.remove_headers
             sent = sent if request.body is None else request.body
-        metadata = self._metadata(body, first)
+        metadata = self._metadata(first)
         metadata["models"] = ", ".join(chain.models)
         metadata["chain"] = describe(chain, self._format, self._headers, body.raw if prepared else None)
         clusters = chain.clusters(stream=self._streams, prepared=prepared)
         self._forwarded = time.monotonic()
         return replies.request_body(changes, [*removed, *body.outdated_headers], sent, metadata, clusters)
 
-    def _metadata(self, body: RequestBody, exchange: Exchange) -> dict[str, str]:
+    def _metadata(self, exchange: Exchange) -> dict[str, str]:
         """For error pages and access logs."""
         metadata = {
             "client_format": self._shape,

@@ -38,6 +38,7 @@ def scripted_provider() -> Iterator[ScriptedProvider]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
             provider.bodies.append(self.rfile.read(int(self.headers["content-length"])))
