@@ -1,6 +1,7 @@
 """What the sidecar's subscribers learn of each request: the same whether Envoy measured the answer or it was parsed."""
 
 import contextlib
+import copy
 import json
 import signal
 import socket
@@ -12,8 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
-from hermesllm.formats import STREAM_CONTENT_TYPES, Format
+from hermesllm.formats import Format
 from hermesllm.usage import Usage, read_usage
 from tests.integration.gateway import free_port
 from tests.integration.observing import ObservingGateway, observing_gateway
@@ -147,7 +149,7 @@ WHOLE = {
     "quotes": {"id": 'a " b \\', "text": '"usage":{"prompt_tokens":9}', "usage": {"prompt_tokens": 4}},
     "braces": {"id": "{{", "usage": {"note": "}\\\"}", "prompt_tokens": 5}, "end": "}"},
     "value": {"id": "usage", "list": ["usage", {"prompt_tokens": 1}], "usage": {"prompt_tokens": 6}},
-    "names": {"usages": {"prompt_tokens": 1}, "my usage": {"prompt_tokens": 2}, "usag": {}, "usage": {"prompt_tokens": 7}},
+    "names": {"usages": {"prompt_tokens": 1}, "my usage": {}, "usag": {"a": 1}, "usage": {"prompt_tokens": 7}},
     "unicode": {"id": "\u00e9\u4e2d\U0001f600", "usage": {"prompt_tokens": 8}},
     "null": {"usage": None, "id": {"usage": {"prompt_tokens": 1}}},
     "empty": {"usage": {}},
@@ -286,3 +288,151 @@ def test_a_chain_tells_who_answered_and_what_it_used(
     alone = gateway.observation(ask(gateway, client, MODELS[spoken], stream=stream))
     assert seen.usage == alone.usage
     assert alone.usage is not None or spoken is Format.CHAT
+
+
+def test_a_client_that_leaves_has_used_what_was_reported_so_far(
+    gateway: ObservingGateway, provider: ScriptedProvider
+) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield ANTHROPIC_BEGIN
+        for _ in range(200):
+            time.sleep(0.02)
+            yield b'data: {"type":"ping"}\n\n'
+
+    provider.stream(Format.ANTHROPIC, pieces)
+    seen = []
+    for client in (Format.ANTHROPIC, Format.CHAT):
+        body = request(client, MODELS[Format.ANTHROPIC], stream=True)
+        with CLIENT.stream("POST", gateway.url + PATHS[client], json=body) as answer:
+            next(answer.iter_raw())
+        seen.append(gateway.observation(answer.headers["x-request-id"]))
+    assert [(each.client_left, each.status, each.usage) for each in seen] == [
+        (True, 200, Usage(prompt=7, completion=1))
+    ] * 2
+
+
+def test_a_refused_request_and_a_failed_one_are_observed(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
+    refused = CLIENT.post(gateway.url + "/v1/messages", json={"model": "nobody/knows", "messages": []})
+    seen = gateway.observation(refused.headers["x-request-id"])
+    assert (seen.client_format, seen.status, seen.details) == (Format.ANTHROPIC, 404, "plano_model_not_found")
+    provider.answer(b"no JSON")
+    failed = gateway.observation(ask(gateway, Format.ANTHROPIC, MODELS[Format.CHAT], stream=False))
+    assert (failed.status, failed.provider, failed.usage) == (502, "groq", None)
+
+
+def test_the_access_log_has_the_usage_too(tmp_path: Path, provider: ScriptedProvider) -> None:
+    entry = {"model": MODELS[Format.CHAT], "base_url": provider.url, "access_key": "k", "default": True}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 5, "completion_tokens": 2}
+    provider.answer(json.dumps({"choices": [choice], "usage": usage}).encode())
+    with observing_gateway(tmp_path, {"model_providers": [entry]}) as gateway:
+        ids = [ask(gateway, client, MODELS[Format.CHAT], stream=False) for client in (Format.CHAT, Format.ANTHROPIC)]
+    passed, translated = (gateway.access_log(each)["usage"] for each in ids)
+    assert json.loads(passed["usage"]) == usage
+    assert (translated["input_tokens"], translated["output_tokens"]) == (5, 2)
+
+
+def test_the_log_goes_on_when_a_killed_worker_is_back(tmp_path: Path, provider: ScriptedProvider) -> None:
+    entry = {"model": MODELS[Format.CHAT], "base_url": provider.url, "access_key": "k"}
+    provider.answer(b'{"usage":{"prompt_tokens":5,"completion_tokens":2}}')
+    body = request(Format.CHAT, MODELS[Format.CHAT], stream=False)
+    with observing_gateway(tmp_path, {"model_providers": [entry]}) as gateway:
+        gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=False))
+        gateway.workers[0].send_signal(signal.SIGKILL)
+        gateway.workers[0].wait()
+        refused = CLIENT.post(gateway.url + PATHS[Format.CHAT], json=body)
+        assert refused.status_code == 503
+        gateway.workers[0] = gateway.start_worker(0)
+        deadline = time.monotonic() + 30
+        while (answer := CLIENT.post(gateway.url + PATHS[Format.CHAT], json=body)).status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert gateway.observation(answer.headers["x-request-id"]).usage == Usage(prompt=5, completion=2)
+
+
+def test_a_worker_that_is_told_to_stop_does_not_wait_for_the_log_to_end(
+    tmp_path: Path, provider: ScriptedProvider
+) -> None:
+    entry = {"model": MODELS[Format.CHAT], "base_url": provider.url, "access_key": "k"}
+    provider.answer(b"{}")
+    with observing_gateway(tmp_path, {"model_providers": [entry]}) as gateway:
+        gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=False))
+        gateway.workers[0].terminate()
+        assert gateway.workers[0].wait(15) == 0
+
+
+@contextlib.contextmanager
+def deaf_server(*, listening: bool) -> Iterator[int]:
+    """A port whose server takes connections and never reads, or where nothing listens."""
+    server = socket.create_server(("127.0.0.1", 0))
+    port: int = server.getsockname()[1]
+    if not listening:
+        server.close()
+    kept: list[socket.socket] = []
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                kept.append(server.accept()[0])
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield port
+    finally:
+        if listening:
+            server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        for connection in kept:
+            connection.close()
+        thread.join(5)
+
+
+class ElsewhereLoggingGateway(ObservingGateway):
+    """Its access log goes to a port of its own, in a cluster that is otherwise the sidecar's."""
+
+    def log_to(self, port: int) -> None:
+        listeners = self.deployment.envoy_dir / "lds.yaml"
+        before, found, after = listeners.read_text().partition(
+            "grpc_service: { envoy_grpc: { cluster_name: extproc } }"
+        )
+        assert found
+        listeners.write_text(before + found.replace("extproc", "elsewhere") + after)
+        bootstrap = yaml.safe_load(self.deployment.bootstrap_path.read_text())
+        clusters = bootstrap["static_resources"]["clusters"]
+        cluster = copy.deepcopy(next(each for each in clusters if each["name"] == "extproc"))
+        cluster["name"] = cluster["load_assignment"]["cluster_name"] = "elsewhere"
+        address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+        cluster["load_assignment"]["endpoints"] = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+        del cluster["health_checks"]
+        clusters.append(cluster)
+        self.deployment.bootstrap_path.write_text(json.dumps(bootstrap))
+
+
+def statistics(gateway: ObservingGateway, names: str) -> dict[str, int]:
+    lines = CLIENT.get(f"{gateway.admin_url}/stats?filter={names}").text.splitlines()
+    return {name: int(value) for name, value in (line.split(": ") for line in lines)}
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_nothing_waits_for_a_log_that_is_not_taken(tmp_path: Path, provider: ScriptedProvider, listening: bool) -> None:
+    entry = {"model": MODELS[Format.CHAT], "base_url": provider.url, "access_key": "k"}
+    provider.answer(b'{"usage":{"prompt_tokens":5}}')
+    with deaf_server(listening=listening) as port:
+        gateway = ElsewhereLoggingGateway(tmp_path, {"model_providers": [entry]}, {})
+        gateway.log_to(port)
+        try:
+            gateway.start()
+            slowest = 0.0
+            for _ in range(400):  # 16 MB of records
+                body = request(Format.CHAT, MODELS[Format.CHAT], stream=False)
+                begin = time.monotonic()
+                answer = CLIENT.post(gateway.url + PATHS[Format.CHAT], json=body, headers={"user-agent": "x" * 40_000})
+                slowest = max(slowest, time.monotonic() - begin)
+                assert answer.status_code == 200
+            assert slowest < 5
+            counters = statistics(gateway, "logs_dropped|elsewhere.*pending_send_bytes")
+            assert sum(value for name, value in counters.items() if "pending" in name) < 1_000_000
+            assert not listening or counters["access_logs.grpc_access_log.logs_dropped"] > 300
+        finally:
+            gateway.stop()
