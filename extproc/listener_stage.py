@@ -70,6 +70,7 @@ class ListenerStage:
         self._mark: str | None = None
         self._served_here = False
         self._streams = False
+        self._requested = ""
         self._forwarded = 0.0
         self._limiting: Limiting | None = None
         self.identity: str | None = None  # of the authenticated caller, for limits that go by it
@@ -164,6 +165,7 @@ class ListenerStage:
     def _forward(self, body: RequestBody, candidates: list[Candidate]) -> bytes | Awaitable[bytes]:
         """The reply that sends the request on its way to the first of `candidates` that can serve it."""
         self._streams = body.document.get("stream") is True
+        self._requested = body.requested  # the document is about to be edited
         if self._format is Format.COUNT_TOKENS:
             able = [candidate for candidate in candidates if candidate.provider.speaks(Format.COUNT_TOKENS)]
             if not able:
@@ -244,7 +246,7 @@ class ListenerStage:
             "upstream_format": exchange.upstream.value,
             "provider": exchange.candidate.provider.id,
             "model": exchange.candidate.model,
-            "requested_model": body.requested[:200],
+            "requested_model": self._requested[:200],
         }
         if self._streams:
             metadata["stream"] = "true"

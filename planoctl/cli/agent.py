@@ -14,7 +14,7 @@ from planoctl.cli import options
 from planoctl.cli.console import success
 
 if TYPE_CHECKING:
-    from planoctl.config.deployment import Deployment
+    from planoctl.config.deployment import AccessLog, Deployment
     from planoctl.rollout.rollout import Rendered
 
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @options.process_counts
 @options.envoy_path
 @click.option("--once", is_flag=True, help="End after the first time, without waiting for changes.")
+@options.access_log
 @options.log_level
 @options.verbose
 def agent(
@@ -35,6 +36,7 @@ def agent(
     concurrency: int | None,
     envoy_path: str | None,
     once: bool,
+    access_log: "AccessLog",
     log_level: str,
 ) -> None:
     """Render a configuration, and roll out its changes to what runs.
@@ -60,6 +62,7 @@ def agent(
         concurrency=concurrency or options.usable_cores(),
         ports=options.internal_ports(random=False),
         log_level=log_level,
+        access_log=access_log,
     )
     watched = [path for path in (file, env_path or env_file_beside(file)) if path is not None]
     rolling = Agent(deployment, watched, lambda: _render(file, env_path, deployment, envoy_path), CliError)

@@ -21,7 +21,6 @@ from typing import Any
 import httpx
 import psutil
 
-from planoctl.cli.lazy import COMMANDS
 from planoctl.envoy_binary import find_envoy
 from planoctl.render.image import USER
 
@@ -29,7 +28,6 @@ ROOT = Path(__file__).parents[2]
 _POLL_SECONDS = 0.1
 _SLOW_HOST_SECONDS = 30
 _SOMEBODY_ELSE = 65534
-HAS_AGENT = "agent" in COMMANDS
 
 Manifest = dict[str, Any]
 
@@ -159,7 +157,7 @@ class Pod:
     def _spawn(self, container: Manifest, command: list[str], log: str) -> subprocess.Popen[bytes]:
         places = {mount["mountPath"]: str(self.folder / mount["name"]) for mount in container["volumeMounts"]}
         mounted = re.compile(rf"(?<![^:=])({'|'.join(map(re.escape, places))})(?=/|$)")
-        argv = [mounted.sub(lambda match: places[match[1]], argument) for argument in _with_agent(command)]
+        argv = [mounted.sub(lambda match: places[match[1]], argument) for argument in command]
         assert container["securityContext"]["readOnlyRootFilesystem"]
         with (self.folder / f"{log}.log").open("ab") as output:
             return subprocess.Popen(
@@ -191,9 +189,3 @@ class Pod:
         probe = [*user, "python", "-c", "import planoctl, rich_click"]
         usable = subprocess.run(probe, env=self._image, cwd="/", check=False, capture_output=True).returncode == 0
         return user if usable else bare
-
-
-def _with_agent(command: list[str]) -> list[str]:
-    if HAS_AGENT or command[3:5] != ["planoctl", "agent"]:
-        return command
-    return [command[0], str(Path(__file__).with_name("agent_stub.py")), *command[5:]]

@@ -17,6 +17,7 @@ import yaml
 
 from hermesllm.formats import Format
 from hermesllm.usage import Usage, read_usage
+from planoctl.render.xds import discovery_file, read_resources
 from tests.integration.gateway import free_port
 from tests.integration.observing import ObservingGateway, observing_gateway
 from tests.integration.scripted_provider import ScriptedProvider, scripted_provider
@@ -392,12 +393,12 @@ class ElsewhereLoggingGateway(ObservingGateway):
     """Its access log goes to a port of its own, in a cluster that is otherwise the sidecar's."""
 
     def log_to(self, port: int) -> None:
-        listeners = self.deployment.envoy_dir / "lds.yaml"
-        before, found, after = listeners.read_text().partition(
-            "grpc_service: { envoy_grpc: { cluster_name: extproc } }"
-        )
-        assert found
-        listeners.write_text(before + found.replace("extproc", "elsewhere") + after)
+        path = self.deployment.envoy_dir / "lds.yaml"
+        listeners = read_resources(path.read_text())
+        logs = listeners[0]["filter_chains"][0]["filters"][0]["typed_config"]["access_log"]
+        (common,) = [log["typed_config"]["common_config"] for log in logs if "common_config" in log["typed_config"]]
+        common["grpc_service"]["envoy_grpc"]["cluster_name"] = "elsewhere"
+        path.write_text(discovery_file(listeners))
         bootstrap = yaml.safe_load(self.deployment.bootstrap_path.read_text())
         clusters = bootstrap["static_resources"]["clusters"]
         cluster = copy.deepcopy(next(each for each in clusters if each["name"] == "extproc"))

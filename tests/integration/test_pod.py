@@ -16,7 +16,7 @@ from planoctl.cli import cli
 from planoctl.mock_provider.server import RunningMock
 from tests.integration.conftest import KEY
 from tests.integration.gateway import free_port
-from tests.integration.pod import HAS_AGENT, Pod
+from tests.integration.pod import Pod
 
 pytestmark = pytest.mark.envoy
 
@@ -111,7 +111,6 @@ def test_containers_that_die_come_back_on_their_old_sockets(pod: RunningPod) -> 
     assert ask(pod).status_code == 200
 
 
-@pytest.mark.skipif(not HAS_AGENT, reason="planoctl has no agent command")
 def test_a_new_config_map_is_taken_up_and_a_bad_one_is_not(pod: RunningPod, mock: RunningMock) -> None:
     port = int(pod.url.rpartition(":")[2])
     assert ask(pod, "newcomer").status_code == 404
