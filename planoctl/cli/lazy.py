@@ -31,6 +31,7 @@ COMMANDS = {
     "drain": Entry("planoctl.cli.drain:drain", "Gateway", "Let an Envoy finish its requests before it is stopped."),
     "validate": Entry("planoctl.cli.validate:validate", "Configuration", "Check a configuration without starting it."),
     "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the gateway elsewhere."),
+    "diff": Entry("planoctl.cli.diff:diff", "Configuration", "Show what another configuration would change."),
     "route": Entry("planoctl.cli.route:route", "Configuration", "Show which models a prompt would go to, and why."),
     "agent": Entry(
         "planoctl.cli.agent:agent", "Containers", "Render a configuration, and roll out its changes to what runs."
