@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTEST_WORKERS ?= 3
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test conformance format docs bench reload-check install clean
+.PHONY: help demo demo-stop check test conformance format docs bench reload-check soak install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ bench: $(VENV)/.installed-dev ## measure the gateway beside a bare Envoy (needs 
 
 reload-check: $(VENV)/.installed-dev ## reload each second for a minute under load, and count what clients notice
 	@$(BIN)/python -m tests.reload $(RELOAD_ARGS)
+
+soak: $(VENV)/.installed-dev ## mixed traffic for SOAK_MINUTES (30): nothing may grow, nothing may fail (needs a C compiler)
+	@$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
 install: $(VENV)/.installed ## make .venv and install planoctl into it
 

@@ -97,13 +97,6 @@ def resident_mb(processes: Mapping[str, Sequence[psutil.Process]]) -> dict[str, 
     return {name: [process.memory_info().rss / 1e6 for process in group] for name, group in processes.items()}
 
 
-def soak_table(samples: Sequence[tuple[float, Mapping[str, list[float]]]]) -> str:
-    """Resident memory over time; one row per sample (seconds since the start)."""
-    names = list(samples[0][1])
-    rows = [[f"{seconds / 60:.1f}", *(_list(memory[name]) for name in names)] for seconds, memory in samples]
-    return table(["minute", *(f"{name} MB" for name in names)], rows)
-
-
 def machine_facts() -> dict[str, str]:
     """What the figures depend on."""
     return {

@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,8 +33,6 @@ from tests.bench.servers import (
 
 BARE_MODEL = "bench"
 _CORES = os.cpu_count() or 1
-_SOAK_CONNECTIONS = (8, 8, 8, 40, 20, 20, 20)
-_SOAK_CASES = tuple(zip(CASES, _SOAK_CONNECTIONS, strict=False))
 
 
 @click.command()
@@ -55,7 +52,6 @@ _SOAK_CASES = tuple(zip(CASES, _SOAK_CONNECTIONS, strict=False))
 @click.option("--bedrock-model", default=BEDROCK_MODEL, show_default=True, help="Model with a Bedrock upstream.")
 @click.option("--key", default="bench", help="Credential that the client sends.")
 @click.option("--bare-only", is_flag=True, help="Only the bare Envoy: what this machine can do.")
-@click.option("--soak", type=float, metavar="MINUTES", help="Mixed load for this long; prints memory over time.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a target is missed.")
 def main(
@@ -75,13 +71,12 @@ def main(
     bedrock_model: str,
     key: str,
     bare_only: bool,
-    soak: float | None,
     json_file: Path | None,
     check: bool,
 ) -> None:
     """Measure the gateway and, beside it, the same traffic through a bare Envoy."""
     cases = [case for case in CASES if only is None or only in case.name]
-    translates = url is None and not bare_only and soak is None  # then it is this code that is measured
+    translates = url is None and not bare_only  # then it is this code that is measured
     pairs = [pair for pair in translate.PAIRS if translates and (only is None or only in pair.name)]
     if not cases and not pairs:
         names = ", ".join([*(case.name for case in CASES), *(pair.name for pair in translate.PAIRS)])
@@ -114,9 +109,6 @@ def main(
             gateway = stack.enter_context(
                 start_gateway(folder, upstream.port, workers=workers, concurrency=concurrency)
             )
-        if soak is not None:
-            _soak(client, gateway, models, soak)
-            return
         before = report.resident_mb(gateway.processes)
         targets = [bare] if bare_only else [gateway, bare]
         results = [_measure(case, client, targets, upstream, models, rounds) for case in cases]
@@ -154,27 +146,6 @@ def _measure(
                 err=True,
             )
     return report.Result(case, measured[0], measured[1] if len(measured) > 1 else [])
-
-
-def _soak(client: Client, gateway: Target, models: dict[str, str], minutes: float) -> None:
-    """All kinds of traffic at once; prints memory twenty times on the way."""
-    samples = [(0.0, report.resident_mb(gateway.processes))]
-    long = Client(client.program, client.folder, minutes * 60, 0, client.key)
-    start = time.monotonic()
-    loads = [
-        long.start(Case(case.name, case.client, case.upstream, case.stream, connections), gateway.address, model)
-        for case, connections in _SOAK_CASES
-        for model in [models[case.upstream]]
-    ]
-    for sample in range(1, 21):
-        time.sleep(max(0.0, start + minutes * 3 * sample - time.monotonic()))
-        samples.append((time.monotonic() - start, report.resident_mb(gateway.processes)))
-        click.echo(f"minute {samples[-1][0] / 60:.1f}: {samples[-1][1]}", err=True)
-    for (case, _), load in zip(_SOAK_CASES, loads, strict=True):
-        figures = json.loads(load.communicate(timeout=60)[0])
-        click.echo(f"{case.name}: {figures['requests']} requests, {figures['errors']} errors {figures['first_error']}")
-    if gateway.processes:
-        click.echo("\n" + report.soak_table(samples))
 
 
 def _exit(results: list[report.Result], translation: list[translate.Figures], *, check: bool) -> None:

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ ANTHROPIC_MODEL = "bench-claude"
 BEDROCK_MODEL = "anthropic.claude-bench"
 CHAIN_MODEL = "bench-chain"  # a healthy model with one to fall back on
 FAILOVER_MODEL = "bench-failover"  # a provider that refuses the connection, then a healthy model
-_INSTANCE = "bench"
+INSTANCE = "bench"
 _START_SECONDS = 30.0
 _UNLIMITED = 1_000_000
 
@@ -43,6 +43,14 @@ class Target:
     @property
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Entries of `model_providers` and of `model_aliases`. `$BENCH_KEY` has a value."""
+
+    providers: Sequence[Mapping[str, object]] = ()
+    aliases: Mapping[str, object] = field(default_factory=dict)
 
 
 def build_program() -> Path:
@@ -88,12 +96,17 @@ def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> I
 
 
 @contextlib.contextmanager
-def start_gateway(folder: Path, upstream_port: int, *, workers: int, concurrency: int) -> Iterator[Target]:
-    """The whole gateway as a user starts it, with a model of each kind on the fake upstream, its state in `folder`."""
+def start_gateway(
+    folder: Path, upstream_port: int, *, workers: int, concurrency: int, more: Models | None = None
+) -> Iterator[Target]:
+    """The whole gateway as a user starts it, with a model of each kind on the fake upstream, its state in `folder`.
+
+    `more`: further models and aliases.
+    """
     port = free_port()
     config = folder / "bench.yaml"
-    config.write_text(yaml.safe_dump(_gateway_document(port, upstream_port)))
-    environment = {**os.environ, "PLANO_HOME": str(folder / "home"), "BENCH_KEY": "bench", "COLUMNS": "200"}
+    config.write_text(yaml.safe_dump(_gateway_document(port, upstream_port, more or Models())))
+    environment = {**os.environ, "PLANO_HOME": str(state_home(folder)), "BENCH_KEY": "bench", "COLUMNS": "200"}
     up = ["up", str(config), "--workers", str(workers), "--concurrency", str(concurrency)]
     _planoctl(up, environment)
     try:
@@ -102,7 +115,11 @@ def start_gateway(folder: Path, upstream_port: int, *, workers: int, concurrency
         _planoctl(["down"], environment)
 
 
-def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
+def state_home(folder: Path) -> Path:
+    return folder / "home"
+
+
+def _gateway_document(port: int, upstream_port: int, more: Models) -> dict[str, object]:
     entry = {"base_url": f"http://127.0.0.1:{upstream_port}", "access_key": "$BENCH_KEY"}
     return {
         "version": "v0.4.0",
@@ -112,10 +129,12 @@ def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
             {"model": f"anthropic/{ANTHROPIC_MODEL}", **entry},
             {"model": f"amazon_bedrock/{BEDROCK_MODEL}", **entry},
             {"model": "openai/bench-down", "base_url": f"http://127.0.0.1:{free_port()}", "access_key": "$BENCH_KEY"},
+            *more.providers,
         ],
         "model_aliases": {
             CHAIN_MODEL: {"target": f"openai/{OPENAI_MODEL}", "fallbacks": [f"anthropic/{ANTHROPIC_MODEL}"]},
             FAILOVER_MODEL: {"target": "openai/bench-down", "fallbacks": [f"openai/{OPENAI_MODEL}"]},
+            **more.aliases,
         },
         "routing": {"failover": {"failures": _UNLIMITED}},
     }
@@ -123,7 +142,7 @@ def _gateway_document(port: int, upstream_port: int) -> dict[str, object]:
 
 def _planoctl(arguments: list[str], environment: dict[str, str]) -> None:
     # Not the `planoctl` of the PATH: this interpreter's, which is the code that is to be measured.
-    command = [sys.executable, "-c", "from planoctl.cli import main; main()", *arguments, "--instance", _INSTANCE]
+    command = [sys.executable, "-c", "from planoctl.cli import main; main()", *arguments, "--instance", INSTANCE]
     answer = subprocess.run(
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
     )
@@ -132,7 +151,7 @@ def _planoctl(arguments: list[str], environment: dict[str, str]) -> None:
 
 
 def _gateway_processes(environment: dict[str, str]) -> Processes:
-    state = read_state(Instance.named(_INSTANCE, environment).paths.state_path)
+    state = read_state(Instance.named(INSTANCE, environment).paths.state_path)
     groups: dict[str, list[psutil.Process]] = {}
     for child in state.children if state else []:
         if child.pid is not None:
