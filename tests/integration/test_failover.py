@@ -364,3 +364,17 @@ def test_a_model_that_keeps_failing_is_tried_last_for_a_while(
         ask = {"model": "three", "messages": QUESTION}
         attempts = [client.post("/v1/chat/completions", json=ask).headers["x-plano-attempts"] for _ in range(4)]
     assert attempts == ["3", "3", "1", "1"]
+
+
+async def test_large_bodies_pass_beside_many_chains_that_go_on_to_their_next_model(patient: Gateway) -> None:
+    """A full connection to the sidecar tells all of its streams, and Envoy 1.40 dies of one that a retry left behind."""
+    large = {"model": "openai/good", "messages": [{"role": "user", "content": "x" * 4_000_000}]}
+    failing = {"model": "three", "messages": QUESTION}
+    async with httpx.AsyncClient(timeout=60) as client:
+        url = f"{patient.url}/v1/chat/completions"
+
+        async def ask(body: dict[str, Any], times: int) -> list[int]:
+            return [(await client.post(url, json=body)).status_code for _ in range(times)]
+
+        answers = await asyncio.gather(*(ask(failing, 12) for _ in range(8)), *(ask(large, 6) for _ in range(3)))
+    assert [status for statuses in answers for status in statuses] == [200] * (8 * 12 + 3 * 6)

@@ -17,7 +17,7 @@ CHAIN_WITH_503 = "soak-chain"
 MOCK_MODEL = "mock-gpt"
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
 _LARGE = "x" * (4 * 1024 * 1024)
-_SLOW_BYTES = 3_000_000
+_SLOW_BYTES = 100_000  # of text; on the wire it is many times that
 _SECONDS = 60.0
 _MOST_AT_ONCE = 64
 
@@ -165,11 +165,11 @@ async def _leaves_during_request(gateway: Gateway, number: int) -> None:
 
 
 async def _slow_reader(gateway: Gateway, number: int) -> None:
-    body = json.dumps(_question(MOCK_MODEL, stream=True)).encode()
-    headers = f"x-mock-behaviour: big={_SLOW_BYTES}\r\nanthropic-version: 2023-06-01\r\n"
+    body = json.dumps(_question(MOCK_MODEL, stream=True) | {"max_tokens": _SLOW_BYTES}).encode()
+    headers = f"x-mock-behaviour: big={_SLOW_BYTES}\r\nanthropic-version: 2023-06-01\r\nconnection: close\r\n"
     received = 0
     async with gateway.connection(_path(number), body, headers) as reader:
-        while (data := await reader.read(32768)) and not data.endswith(b"0\r\n\r\n"):
+        while data := await reader.read(16384):
             received += len(data)
             await asyncio.sleep(0.05)
     if received < _SLOW_BYTES:
@@ -192,5 +192,5 @@ VISITORS = (
     Visitor("large body", 1, _large_body),
     Visitor("leaves during the answer", 6, _leaves_during_answer),
     Visitor("leaves during the request", 4, _leaves_during_request),
-    Visitor("slow reader", 0.5, _slow_reader),
+    Visitor("slow reader", 0.3, _slow_reader),
 )
