@@ -4,9 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Tests start their own gateways on free ports, so they run side by side.
 PYTEST_WORKERS ?= 3
+FUZZ_EFFORT ?= 100
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test conformance format docs bench reload-check soak install clean
+.PHONY: help demo demo-stop check test fuzz conformance image-check format docs bench reload-check soak install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -25,6 +26,9 @@ check: $(VENV)/.installed-dev ## lint, types, import directions
 
 test: $(VENV)/.installed-dev ## all tests
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+fuzz: $(VENV)/.installed-dev ## the property tests of everything that parses, long (FUZZ_EFFORT=100: times what `make test` does)
+	FUZZ_EFFORT=$(FUZZ_EFFORT) $(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal --timeout 3600 tests/fuzz $(PYTEST_ARGS)
 
 conformance: $(VENV)/.installed-dev ## every client format × provider format through a real gateway, case by case
 	@$(BIN)/python -m tests.conformance.with_plano $(CONFORMANCE_ARGS)

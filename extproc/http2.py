@@ -323,6 +323,8 @@ class GrpcConnection(asyncio.Protocol):
         if flags & Flag.PADDED:
             payload = _unpadded(flags, payload)
         self._on_message_bytes(stream, call, payload)
+        if stream not in self._streams:  # its handler failed
+            return
         if flags & Flag.END_STREAM:
             self._half_closed(stream)
         elif call.received >= _RENEW_STREAM_AT:
@@ -357,7 +359,11 @@ class GrpcConnection(asyncio.Protocol):
         if call.task is not None:
             call.waiting.append(message)
             return
-        reply = call.handle(message)
+        try:
+            reply = call.handle(message)
+        except Exception as fault:  # noqa: BLE001 — one call's fault must not end the calls beside it
+            self._failed(stream, call, fault)
+            return
         if isinstance(reply, bytes):
             self._reply(stream, call, reply)
             return
@@ -373,9 +379,7 @@ class GrpcConnection(asyncio.Protocol):
             return
         fault = None if task.cancelled() else task.exception()
         if task.cancelled() or fault is not None:
-            log.error("a handler failed", exc_info=fault)
-            del self._streams[stream]
-            self._send(Frame.RST_STREAM, Flag.NONE, stream, _UINT32.pack(Fault.INTERNAL_ERROR))
+            self._failed(stream, call, fault)
         else:
             reply = task.result()
             self._reply_all(stream, call, (reply,) if isinstance(reply, bytes) else reply)
@@ -386,6 +390,13 @@ class GrpcConnection(asyncio.Protocol):
         self._flush()
         if self._draining:
             self._close_when_idle()
+
+    def _failed(self, stream: int, call: _Stream, fault: BaseException | None) -> None:
+        log.error("a handler failed", exc_info=fault)
+        del self._streams[stream]
+        call.waiting.clear()
+        call.buffer.clear()
+        self._send(Frame.RST_STREAM, Flag.NONE, stream, _UINT32.pack(Fault.INTERNAL_ERROR))
 
     def _reply_all(self, stream: int, call: _Stream, messages: tuple[bytes, ...]) -> None:
         for message in messages:

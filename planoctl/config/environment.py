@@ -16,14 +16,20 @@ from dotenv.parser import Binding, parse_stream
 from planoctl.config.findings import DocumentPath, Finding, Report, config_error, shorten
 from planoctl.config.schema import Shape, map_scalars
 
-_TOKEN = re.compile(
-    r"\$\$|\$(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<has_default>:-(?P<default>[^}]*))?\}"
-)
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_TOKEN = re.compile(rf"\$\$|\$(?P<bare>{_NAME})|\$\{{(?P<name>{_NAME})(?P<has_default>:-(?P<default>[^}}]*))?\}}")
+_UNBRACED = re.compile(rf"\$\$|\$(?P<bare>{_NAME})|(?P<name>(?!))(?P<has_default>(?P<default>))")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _KEYS = ("access_key", "api_key")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # bytes that are not UTF-8 arrive as surrogates
 _NOT_IN_HEADERS = re.compile("[\r\n\x00\ud800-\udfff]")
+
+
+def _replaced(change: Callable[[re.Match[str]], str], text: str) -> str:
+    """The text with each token changed. Behind the last brace no `${` can close, and looking for it would take long."""
+    end = text.rfind("}") + 1
+    return _TOKEN.sub(change, text[:end]) + _UNBRACED.sub(change, text[end:])
 
 
 class UnsetVariable(LookupError):
@@ -72,7 +78,15 @@ def merged_environment(environment: Mapping[str, str], env_file: Path | None) ->
 
 def references(text: str) -> tuple[str, ...]:
     """The names of the variables a text refers to."""
-    return tuple(match["bare"] or match["name"] for match in _TOKEN.finditer(text) if match.group() != "$$")
+    names: list[str] = []
+
+    def note(match: re.Match[str]) -> str:
+        if match.group() != "$$":
+            names.append(match["bare"] or match["name"])
+        return ""
+
+    _replaced(note, text)
+    return tuple(names)
 
 
 def expand(text: str, lookup: Callable[[str], str | None]) -> str:
@@ -92,7 +106,7 @@ def expand(text: str, lookup: Callable[[str], str | None]) -> str:
             raise UnsetVariable(name)
         return found
 
-    return _TOKEN.sub(value, text)
+    return _replaced(value, text)
 
 
 @dataclass
@@ -206,11 +220,11 @@ def _expand_text(text: str, environment: Mapping[str, str]) -> str:
         except UnsetVariable:
             return match.group()
 
-    return _TOKEN.sub(value, text)
+    return _replaced(value, text)
 
 
 def _broken(text: str) -> bool:
-    return "${" in _TOKEN.sub("\x00", text)
+    return "${" in _replaced(lambda _match: "\x00", text)
 
 
 def _convert(text: str, shape: Shape) -> Any:

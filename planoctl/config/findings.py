@@ -1,11 +1,15 @@
 """What is wrong with a configuration, and where: findings, the report that collects them, and the one error raised."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 DocumentPath = tuple[str | int, ...]
+Severity = Literal["error", "warning"]
+
+MOST_FINDINGS = 200
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _USERINFO = re.compile(r"(?<=//)[^/@\s'\"]+@")
@@ -18,7 +22,7 @@ _SHORTEST_MASKED_SECRET = 6
 class Finding:
     """One fault, or one thing worth knowing. `line` and `column` count from 1."""
 
-    severity: Literal["error", "warning"]
+    severity: Severity
     code: str
     message: str
     remedy: str | None = None
@@ -90,6 +94,8 @@ class Report:
         self._file = file
         self._marks = marks or {}
         self._found: dict[tuple[str, str, str], tuple[Finding, tuple[int, int]]] = {}
+        self._told: Counter[Severity] = Counter()
+        self._omitted: Counter[Severity] = Counter()
         self._moves: list[Mapping[DocumentPath, DocumentPath]] = []
         self._secrets: set[str] = set()
         self._damaged: set[str] = set()
@@ -137,23 +143,39 @@ class Report:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Everything found, in the order of the file."""
+        """What was found, in the order of the file; of a flood the first MOST_FINDINGS, and how many more there are."""
         ordered = sorted(self._found.values(), key=lambda entry: entry[1])
-        return tuple(finding for finding, _ in ordered)
+        rest = (self._more(severity, count) for severity, count in self._omitted.items())
+        return (*(finding for finding, _ in ordered), *rest)
 
     @property
     def failed(self) -> bool:
-        return any(finding.severity == "error" for finding, _ in self._found.values())
+        return self._told["error"] > 0
+
+    def full(self, severity: Severity) -> bool:
+        """Whether one more finding would only be counted."""
+        return self._told[severity] >= MOST_FINDINGS
+
+    def omit(self, severity: Severity) -> None:
+        """Count a finding without telling it."""
+        self._omitted[severity] += 1
+
+    def _more(self, severity: Severity, count: int) -> Finding:
+        message = f"{count} more {severity}{'' if count == 1 else 's'}, which are not shown"
+        return Finding(severity, "more-findings", message, "correct those that are shown first", file=self._file)
 
     def _add(
         self,
-        severity: Literal["error", "warning"],
+        severity: Severity,
         code: str,
         message: str,
         path: DocumentPath,
         remedy: str | None,
         mark_path: DocumentPath | None,
     ) -> None:
+        if self.full(severity):
+            self.omit(severity)
+            return
         written = self.origin(path)
         line, column = self._mark(self.origin(mark_path) if mark_path else written)
         finding = Finding(
@@ -166,7 +188,10 @@ class Report:
             line,
             column,
         )
-        self._found.setdefault((code, finding.path, finding.message), (finding, (line or 0, column or 0)))
+        key = (code, finding.path, finding.message)
+        if key not in self._found:
+            self._found[key] = (finding, (line or 0, column or 0))
+            self._told[severity] += 1
 
     def _mark(self, path: DocumentPath) -> tuple[int | None, int | None]:
         """The position of a path, or of the nearest thing around it."""

@@ -92,7 +92,11 @@ def validate(document: Any, report: Report, *, excused: frozenset[DocumentPath] 
     shape = Shape.of_document(document)
     faults = _faults(document)
     for fault in faults:
-        if not any(fault.path[: len(path)] == path for path in excused):
+        if any(fault.path[: len(path)] == path for path in excused):
+            continue
+        if report.full("error"):
+            report.omit("error")
+        else:
             fault.tell(report, shape, document)
     rest = _without(document, {_cut(fault) for fault in faults} | {path[:_ENTRY_DEPTH] for path in excused}, report)
     # Taking out a part may leave its section without a required key; a section gone leaves only the root incomplete.
@@ -220,7 +224,9 @@ def _report_open_keys(document: Any, report: Report) -> None:
         if not isinstance(value, dict):
             return
         for key, item in value.items():
-            if shape.open and key not in shape.keys:
+            if shape.open and key not in shape.keys and report.full("warning"):
+                report.omit("warning")
+            elif shape.open and key not in shape.keys:
                 remedy = suggestion(key, tuple(shape.keys))
                 report.warning("unknown-key", f"Unknown key '{shorten(key)}' has no effect", (*path, key), remedy)
             walk(item, shape.child(key, item), (*path, key))

@@ -15,6 +15,7 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 250_000  # after expansion of aliases
 _MAX_INTEGER_BITS = 63
+_LONGEST_NUMBER = 64  # characters; YAML 1.1 has numbers in base 60, and reading a long one takes hours
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCALARS = yaml.constructor.SafeConstructor()
@@ -23,6 +24,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Kinds of plain scalars that YAML 1.1 guesses and that no part of a configuration wants: they stay text.
 _TEXT_TAGS = frozenset({f"{_TAG}str", f"{_TAG}timestamp", f"{_TAG}merge", f"{_TAG}value"})
+_NUMBER_TAGS = frozenset({f"{_TAG}int", f"{_TAG}float"})
 _TAB_REMEDY = "indent with spaces: YAML does not allow tabs there"
 
 
@@ -218,7 +220,7 @@ def _key(node: yaml.Node) -> str:
 
 def _scalar(node: yaml.ScalarNode) -> Any:
     """The value of a scalar. Numbers that JSON could not hold stay text, so that the schema names them."""
-    if node.tag in _TEXT_TAGS:
+    if node.tag in _TEXT_TAGS or (node.tag in _NUMBER_TAGS and len(node.value) > _LONGEST_NUMBER):
         return node.value
     constructors = {
         f"{_TAG}null": _SCALARS.construct_yaml_null,

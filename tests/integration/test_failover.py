@@ -367,7 +367,7 @@ def test_a_model_that_keeps_failing_is_tried_last_for_a_while(
 
 
 async def test_large_bodies_pass_beside_many_chains_that_go_on_to_their_next_model(patient: Gateway) -> None:
-    """A full connection to the sidecar tells all of its streams, and Envoy 1.40 dies of one that a retry left behind."""
+    """A connection above its limit tells all of its streams, and Envoy 1.40 dies of one that a retry left behind."""
     large = {"model": "openai/good", "messages": [{"role": "user", "content": "x" * 4_000_000}]}
     failing = {"model": "three", "messages": QUESTION}
     async with httpx.AsyncClient(timeout=60) as client:

@@ -1,4 +1,4 @@
-"""`make soak`: mixed traffic at about half of the machine's load for a long time; nothing may grow, nothing may fail."""
+"""`make soak`: mixed traffic for long, at about half of the machine's load. Nothing may grow, nothing may fail."""
 
 import asyncio
 import contextlib
@@ -37,6 +37,7 @@ from tests.soak.samples import Trend, Watch
 from tests.soak.visitors import CHAIN_WITH_503, MOCK_MODEL, Tally, send_visitors
 
 _SAMPLE_SECONDS = 5.0
+_REST_SECONDS = 10.0
 _UNARY_SHARE = 0.06  # of what the machine can do, for each unary case
 _STREAMS = 8
 _FEWEST_MINUTES = 0.5
@@ -64,7 +65,7 @@ class Load:
 @click.option("--minutes", type=click.FloatRange(min=_FEWEST_MINUTES), default=30.0, envvar="SOAK_MINUTES",
               show_default=True, show_envvar=True, help="How long.")  # fmt: skip
 @click.option("--workers", default=2, show_default=True, help="Sidecar processes.")
-@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Copy the logs of the processes here.")
+@click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Keep logs and samples here.")
 @click.option("--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write Markdown here.")
 def main(minutes: float, workers: int, keep: Path | None, report_file: Path | None) -> None:
     """Exit code 1 if a process grew after its warm-up, died or logged a fault, or if an answer was unexpected."""
@@ -84,6 +85,8 @@ def main(minutes: float, workers: int, keep: Path | None, report_file: Path | No
         faults = [*_faults(watch, tally, loads), *_logged(instance)]
         if keep is not None:
             shutil.copytree(instance.paths.log_dir, keep, dirs_exist_ok=True)
+            samples = {name: [dataclasses.asdict(each) for each in taken] for name, taken in watch.samples.items()}
+            (keep / "samples.json").write_text(json.dumps(samples))
     text = _report(minutes, busy, watch.trends(), loads, tally, faults)
     click.echo(text)
     if report_file is not None:
@@ -147,6 +150,8 @@ def _run(client: Client, address: str, rate: float, minutes: float, watch: Watch
         output, _ = process.communicate(timeout=120)
         figures = json.loads(output) if process.returncode == 0 else {"requests": 0, "errors": 1, "first_error": "died"}
         loads.append(Load(case.name, figures["requests"], figures["errors"], figures["first_error"]))
+    time.sleep(_REST_SECONDS)
+    watch.sample_at_rest()
     return results[0], loads, busy
 
 
@@ -182,11 +187,12 @@ def _report(
     memory = [
         [each.name, *(f"{sample.rss / 1e6:.1f}" for sample in (each.first, each.middle, each.last)),
          *(f"{sample.uss / 1e6:.1f}" for sample in (each.middle, each.last)),
-         f"{each.last.uss / each.middle.uss - 1:+.1%}", *(str(sample.files) for sample in (each.middle, each.last))]
+         f"{each.last.uss / each.middle.uss - 1:+.1%}",
+         *(str(sample.files) for sample in (each.middle, each.last, each.rest))]
         for each in trends
     ]  # fmt: skip
     heads = ["process", "MB at start", "2nd third", "last third", "own MB, 2nd third", "last third", "growth",
-             "open files, 2nd third", "last third"]  # fmt: skip
+             "open files, 2nd third", "last third", "at rest"]  # fmt: skip
     traffic = [[each.name, f"{each.requests:,}", str(each.errors)] for each in loads]
     for name, visits in tally.visits.items():
         unexpected = sum(count for what, count in tally.unexpected.items() if what.startswith(f"{name}:"))

@@ -1,4 +1,8 @@
-"""What each process holds over time, and whether it grows."""
+"""What each process holds over time, and whether it grows.
+
+Open files follow the load: in a busy moment there are more connections, and those to providers are kept for the next
+one. So they are judged at rest, when the clients are gone: what is left then must be less than there was under load.
+"""
 
 import contextlib
 import statistics
@@ -10,7 +14,6 @@ import psutil
 
 MOST_GROWTH = 0.05
 _SLACK_BYTES = 2_000_000  # of a small process 5 % are a few pages of an allocator
-_SLACK_FILES = 24  # connections come and go with the load
 _FEWEST = 6
 
 
@@ -26,12 +29,13 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Medians of the second and of the last third of the samples; the first third is warm-up."""
+    """Medians of the second and of the last third of the samples; the first third is warm-up. `rest`: afterwards."""
 
     name: str
     first: Sample
     middle: Sample
     last: Sample
+    rest: Sample
 
     @property
     def faults(self) -> list[str]:
@@ -44,9 +48,8 @@ class Trend:
             )
             if after > before * (1 + MOST_GROWTH) and after - before > _SLACK_BYTES
         ]
-        allowed = max(self.middle.files * MOST_GROWTH, _SLACK_FILES)
-        if self.last.files - self.middle.files > allowed:
-            found.append(f"{self.name}: open files grew from {self.middle.files} to {self.last.files}")
+        if self.rest.files > self.middle.files:
+            found.append(f"{self.name}: {self.rest.files} open files at rest, {self.middle.files} under load")
         return found
 
 
@@ -57,30 +60,41 @@ class Watch:
         self._processes = processes
         self._start = time.monotonic()
         self.samples: dict[str, list[Sample]] = {name: [] for name in processes}
+        self.rest: dict[str, Sample] = {}
         self.gone: list[str] = []
 
     def sample(self) -> None:
         """One sample of each process; one that is gone is remembered in `gone`."""
-        now = time.monotonic() - self._start
+        for name, sample in self._now().items():
+            self.samples[name].append(sample)
+
+    def sample_at_rest(self) -> None:
+        """The last sample, when nothing is asked of the processes any more."""
+        self.rest = self._now()
+
+    def trends(self) -> list[Trend]:
+        return [trend(name, self.samples[name], rest) for name, rest in self.rest.items()]
+
+    def _now(self) -> dict[str, Sample]:
+        seconds = time.monotonic() - self._start
+        found = {}
         for name, process in self._processes.items():
             if name in self.gone:
                 continue
             with contextlib.suppress(psutil.NoSuchProcess):
                 memory = process.memory_full_info()
-                self.samples[name].append(Sample(now, memory.rss, memory.uss, process.num_fds()))
+                found[name] = Sample(seconds, memory.rss, memory.uss, process.num_fds())
                 continue
             self.gone.append(name)
-
-    def trends(self) -> list[Trend]:
-        return [trend(name, samples) for name, samples in self.samples.items() if name not in self.gone]
+        return found
 
 
-def trend(name: str, samples: Sequence[Sample]) -> Trend:
+def trend(name: str, samples: Sequence[Sample], rest: Sample) -> Trend:
     """Raises ValueError if there are too few samples to judge by."""
     if len(samples) < _FEWEST:
         raise ValueError(f"{name}: {len(samples)} samples say nothing, at least {_FEWEST} are needed")
     third = len(samples) // 3
-    return Trend(name, samples[0], _median(samples[third : 2 * third]), _median(samples[-third:]))
+    return Trend(name, samples[0], _median(samples[third : 2 * third]), _median(samples[-third:]), rest)
 
 
 def _median(samples: Sequence[Sample]) -> Sample:

@@ -257,6 +257,20 @@ def test_garbage_raises_nothing(garbage: bytes) -> None:
     connection.data_received(PREFACE + garbage)
 
 
+def test_a_handler_that_fails_ends_its_own_stream_and_no_other() -> None:
+    def fail(_message: bytes) -> bytes:
+        raise RuntimeError("broken")
+
+    wire = Wire()
+    connection = GrpcConnection(lambda path: fail if path == "/broken" else opener(path), LARGEST, set())
+    connection.connection_made(wire)
+    broken = headers(1, "/broken") + message(1, b"a") + message(1, b"b", Flag.END_STREAM)
+    connection.data_received(PREFACE + broken + headers(3) + message(3, b"c", Flag.END_STREAM))
+    assert (Frame.RST_STREAM, 0, 1, struct.pack(">L", 2)) in frames(wire.sent)
+    assert replies(wire.sent) == {3: framed(b"echo:c")}
+    assert not wire.closed
+
+
 def test_draining_finishes_open_streams_and_takes_no_new_ones() -> None:
     connection, wire = connected()
     connection.data_received(PREFACE + headers(1) + message(1, b"a"))

@@ -223,3 +223,9 @@ def test_a_line_of_an_env_file_that_says_nothing_is_warned_about_and_not_shown(l
 def test_a_line_of_an_env_file_that_says_nothing_is_an_error_when_strict(faults, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("nonsense\n")
     assert [(fault.severity, fault.code) for fault in faults(_HEAD, strict=True)] == [("error", "ignored-env-line")]
+
+
+def test_looking_for_a_brace_that_never_comes_takes_no_time() -> None:
+    text = "${A:-" * 100_000 + "$B"
+    assert references(text) == ("B",)
+    assert references("${A:-$B}$C${D") == ("A", "C")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from hermesllm.providers import PROVIDERS
-from planoctl.config.findings import Report
+from planoctl.config.findings import MOST_FINDINGS, Report
 from planoctl.config.model_providers import FIXED_INTERFACES
 from planoctl.config.schema import Shape, document_schema, validate
 from planoctl.config.zero_config import synthesise
@@ -214,3 +214,10 @@ def test_the_schema_file_is_well_formed() -> None:
 
     text = (Path(__file__).parents[4] / "config" / "plano_config_schema.yaml").read_text()
     jsonschema.Draft7Validator.check_schema(yaml.safe_load(text))
+
+
+def test_of_a_flood_of_faults_the_first_are_told_and_the_rest_counted() -> None:
+    found = _findings(_minimal(**{f"key{number}": 1 for number in range(1000)}))
+    assert len(found) == MOST_FINDINGS + 1
+    assert {code for code, *_ in found[:-1]} == {"unknown-key"}
+    assert found[-1] == ("more-findings", "", f"{1000 - MOST_FINDINGS} more errors, which are not shown")

@@ -145,3 +145,8 @@ def test_parsed_data_that_contains_itself_is_refused() -> None:
     loop["a"] = loop
     with pytest.raises(ConfigError, match="levels deep"):
         plain(loop)
+
+
+@pytest.mark.parametrize("number", ["1" + ":59" * 40, "9" * 65, "1" * 60 + ":59.5"])
+def test_a_number_that_no_machine_word_holds_stays_text_unread(number: str) -> None:
+    assert parse(f"a: {number}").document == {"a": number}

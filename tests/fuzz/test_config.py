@@ -1,20 +1,23 @@
 """Whatever a file holds, loading it gives a configuration or a ConfigError, and a configuration comes back."""
 
 import copy
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from planoctl.config.findings import ConfigError
 from planoctl.config.pipeline import LoadedConfig, dump_rendered, load_config, load_document, load_rendered
 from planoctl.config.schema import document_schema
+from tests.fuzz.effort import examples
 
-_DATA = Path(__file__).parents[3] / "data"
+_DATA = Path(__file__).parents[1] / "data"
 _REFERENCE = yaml.safe_load((_DATA / "plano_config_full_reference.yaml").read_text())
 _REFERENCE_TEXT = (_DATA / "plano_config_full_reference.yaml").read_bytes()
 _ENVIRONMENT = {
@@ -63,7 +66,7 @@ _documents = st.recursive(
     ),
     max_leaves=30,
 )
-_slow = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+_slow = examples(150)
 
 
 def _says_something(error: ConfigError) -> None:
@@ -109,7 +112,7 @@ _PLACES = _places(_REFERENCE)[1:]
 
 
 @given(st.lists(st.tuples(st.sampled_from(_PLACES), st.one_of(_scalars, _documents)), min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(400)
 def test_the_reference_with_anything_in_any_place_loads_or_is_refused(changes: list[tuple[Any, Any]]) -> None:
     document = copy.deepcopy(_REFERENCE)
     for path, value in changes:
@@ -159,3 +162,57 @@ def test_any_rendered_file_loads_or_is_refused(document: Any) -> None:
             load_rendered(path, {})
         except ConfigError as error:
             _says_something(error)
+
+
+_LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+_BOMBS = {
+    "a billion laughs": _LAUGHS,
+    "laughs by merge keys": "a: &a {x: 1}\n"
+    + "".join(
+        f"b{level}: &b{level} {{<<: [{', '.join(['*a'] * 60)}], k{level}: *{'a' if level == 0 else f'b{level - 1}'}}}\n"
+        for level in range(30)
+    ),
+    "an alias of itself": "a: &a [*a]\n",
+    "deep lists": "a: " + "[" * 100_000,
+    "deep mappings": "".join(" " * level + "a:\n" for level in range(2_000)),
+    "deep flow mappings": "{a: " * 50_000,
+    "a huge number": "version: " + "9" * 4_000_000,
+    "a huge hexadecimal number": "version: 0x" + "f" * 4_000_000,
+    "a huge number in base sixty": "version: " + "1" + ":59" * 500_000,
+    "a huge exponent": "overrides: {routing_timeout_ms: 1e999999999}",
+    "many keys": "".join(f"k{number}: 1\n" for number in range(200_000)),
+    "one key many times": "version: v0.4.0\n" * 100_000,
+    "many anchors": "".join(f"- &a{number} x\n" for number in range(100_000)),
+    "a long line of quotes": '"' + "\\u0041" * 500_000 + '"',
+    "many documents": "--- a\n" * 100_000,
+    "many directives": "%YAML 1.1\n" * 10_000,
+    "a long key": "? " + "k" * 4_000_000 + "\n: 1\n",
+    "references in references": "system_prompt: " + "${A:-" * 200_000,
+    "many references": "model_providers: [{model: openai/x, access_key: '" + "$OPENAI_API_KEY" * 200_000 + "'}]",
+}
+_SECONDS, _BYTES = 20, 1_500_000_000
+
+
+@pytest.mark.parametrize("text", _BOMBS.values(), ids=_BOMBS)
+def test_a_bomb_is_refused_within_bounded_time_and_memory(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    program = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_AS, ({_BYTES}, {_BYTES}))
+resource.setrlimit(resource.RLIMIT_CPU, ({_SECONDS}, {_SECONDS}))
+from pathlib import Path
+from planoctl.config.findings import ConfigError
+from planoctl.config.pipeline import load_config
+try:
+    load_config(Path({str(path)!r}), environment={{"OPENAI_API_KEY": "x" * 1000}})
+except ConfigError as error:
+    assert len(str(error)) < 200_000, len(str(error))
+print("done")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=4 * _SECONDS, check=False
+    )
+    assert done.stdout == "done\n", done.stderr[-2000:]
