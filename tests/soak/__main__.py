@@ -186,8 +186,8 @@ def _report(
     """Markdown."""
     memory = [
         [each.name, *(f"{sample.rss / 1e6:.1f}" for sample in (each.first, each.middle, each.last)),
-         *(f"{sample.uss / 1e6:.1f}" for sample in (each.middle, each.last)),
-         f"{each.last.uss / each.middle.uss - 1:+.1%}",
+         *(f"{sample.own / 1e6:.1f}" for sample in (each.middle, each.last)),
+         f"{each.last.own / each.middle.own - 1:+.1%}",
          *(str(sample.files) for sample in (each.middle, each.last, each.rest))]
         for each in trends
     ]  # fmt: skip

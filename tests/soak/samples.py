@@ -19,11 +19,14 @@ _FEWEST = 6
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One process at one time: `seconds` since the start, memory in bytes."""
+    """One process at one time: `seconds` since the start, memory in bytes.
+
+    `own`: what no file backs. The pages of a program that also runs elsewhere are sometimes shared and sometimes not.
+    """
 
     seconds: float
     rss: int
-    uss: int
+    own: int
     files: int
 
 
@@ -44,7 +47,7 @@ class Trend:
             f"{self.name}: {what} grew from {before / 1e6:.1f} to {after / 1e6:.1f} MB"
             for what, before, after in (
                 ("resident memory", self.middle.rss, self.last.rss),
-                ("own memory", self.middle.uss, self.last.uss),
+                ("own memory", self.middle.own, self.last.own),
             )
             if after > before * (1 + MOST_GROWTH) and after - before > _SLACK_BYTES
         ]
@@ -82,8 +85,8 @@ class Watch:
             if name in self.gone:
                 continue
             with contextlib.suppress(psutil.NoSuchProcess):
-                memory = process.memory_full_info()
-                found[name] = Sample(seconds, memory.rss, memory.uss, process.num_fds())
+                memory = process.memory_info()
+                found[name] = Sample(seconds, memory.rss, memory.rss - memory.shared, process.num_fds())
                 continue
             self.gone.append(name)
         return found
@@ -101,6 +104,6 @@ def _median(samples: Sequence[Sample]) -> Sample:
     return Sample(
         statistics.median(each.seconds for each in samples),
         int(statistics.median(each.rss for each in samples)),
-        int(statistics.median(each.uss for each in samples)),
+        int(statistics.median(each.own for each in samples)),
         int(statistics.median(each.files for each in samples)),
     )
