@@ -1,5 +1,8 @@
 """What each process holds over time, and whether it grows.
 
+Memory is judged by its floor, what nine samples of ten are above: a large body in flight needs some for a moment, and
+only what is never given back lifts the floor.
+
 Open files follow the load: in a busy moment there are more connections, and those to providers are kept for the next
 one. So they are judged at rest, when the clients are gone: what is left then must be less than there was under load.
 """
@@ -32,7 +35,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Medians of the second and of the last third of the samples; the first third is warm-up. `rest`: afterwards."""
+    """The second and the last third of the samples; the first third is warm-up. `rest`: afterwards."""
 
     name: str
     first: Sample
@@ -97,13 +100,18 @@ def trend(name: str, samples: Sequence[Sample], rest: Sample) -> Trend:
     if len(samples) < _FEWEST:
         raise ValueError(f"{name}: {len(samples)} samples say nothing, at least {_FEWEST} are needed")
     third = len(samples) // 3
-    return Trend(name, samples[0], _median(samples[third : 2 * third]), _median(samples[-third:]), rest)
+    return Trend(name, samples[0], _typical(samples[third : 2 * third]), _typical(samples[-third:]), rest)
 
 
-def _median(samples: Sequence[Sample]) -> Sample:
+def _typical(samples: Sequence[Sample]) -> Sample:
+    """The floor of memory, the median of the rest."""
     return Sample(
         statistics.median(each.seconds for each in samples),
-        int(statistics.median(each.rss for each in samples)),
-        int(statistics.median(each.own for each in samples)),
+        _floor([each.rss for each in samples]),
+        _floor([each.own for each in samples]),
         int(statistics.median(each.files for each in samples)),
     )
+
+
+def _floor(values: Sequence[int]) -> int:
+    return sorted(values)[len(values) // 10]
