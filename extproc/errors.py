@@ -1,6 +1,8 @@
 """The sidecar's part of the error tree: what can go wrong before a request has a provider, or on the way to it.
 
 GatewayError (hermesllm.errors)
+├── Unauthenticated       401: no gateway key or token, or none that is right
+├── TokenKeysUnavailable  503: the key set that tokens are checked with is not there
 ├── NoModelSpecified      400
 ├── ModelNotFound         404
 ├── UnknownPath           404
@@ -16,11 +18,38 @@ GatewayError (hermesllm.errors)
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import CLIENT_ENDPOINTS
 
 _LISTED = 20
+
+
+class Unauthenticated(GatewayError):
+    """Says nothing of what was presented: it could be a key with a slip of the pen."""
+
+    status = 401
+    code = "invalid_api_key"
+    headers = MappingProxyType({"www-authenticate": 'Bearer realm="plano"'})
+
+    def __init__(self, listener: str, reason: str, accepted: str) -> None:
+        super().__init__(
+            f"Listener '{listener}' {reason}",
+            remedy=f"Send {accepted} as `Authorization: Bearer`, `x-api-key`, `api-key`, `x-goog-api-key` or "
+            "`x-plano-key`; who runs the gateway finds what is accepted in `auth` of this listener.",
+        )
+
+
+class TokenKeysUnavailable(GatewayError):
+    status = 503
+    code = "jwks_unavailable"
+
+    def __init__(self, listener: str) -> None:
+        super().__init__(
+            f"Listener '{listener}' cannot check tokens: the issuer's key set is not available",
+            remedy="Try again shortly; if it lasts, check jwks_url of this listener.",
+        )
 
 
 class NoModelSpecified(InvalidRequest):
@@ -90,7 +119,7 @@ class BodyTooLarge(GatewayError):
     def __init__(self, limit: int) -> None:
         super().__init__(
             f"The request body is larger than the limit of {limit} bytes",
-            remedy="Send a smaller body, or raise overrides.max_request_bytes.",
+            remedy="Send a smaller body, or raise max_request_bytes of the listener or of overrides.",
         )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Awaitable
 from typing import Any
 
 from extproc import replies
+from extproc.authentication import Edge, admit, error_format
 from extproc.chain import CARRIED_BYTES, LONGEST, Chain, describe, possible
 from extproc.credentials import CLIENT_CREDENTIALS
 from extproc.decision import Decided, decide
-from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, RateLimited, UnknownPath, local_error
+from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath, local_error
 from extproc.exchange import BodyMode, Exchange
 from extproc.header_values import header_values
 from extproc.limits.limiting import Limiting
@@ -73,7 +74,9 @@ class ListenerStage:
         self._requested = ""
         self._forwarded = 0.0
         self._limiting: Limiting | None = None
-        self.identity: str | None = None  # of the authenticated caller, for limits that go by it
+        self._edge: Edge | None = None
+        self.identity: str | None = None
+        """Who the caller is, where the listener knows."""
 
     def handle(self, message: pb.ProcessingRequest) -> bytes | Awaitable[bytes]:
         """The serialised reply to one message. Never raises: a fault becomes a 500 in the client's format."""
@@ -81,7 +84,7 @@ class ListenerStage:
         try:
             match kind:
                 case "request_headers":
-                    return self._request_headers(message.request_headers)
+                    return self._request_headers(message)
                 case "request_body":
                     return self._request_body(message.request_body.body)
                 case "response_headers":
@@ -99,14 +102,20 @@ class ListenerStage:
     def _request_id(self) -> str | None:
         return self._headers.get("x-request-id")
 
-    def _request_headers(self, message: pb.HttpHeaders) -> bytes:
+    def _request_headers(self, request: pb.ProcessingRequest) -> bytes:
+        message = request.request_headers
         self._headers = headers = header_values(message)
         path = headers.get(":path", "")
         endpoint = client_endpoint(path)
+        self._format = endpoint.format if endpoint else error_format(path, headers)
+        admission = admit(self._snapshot.edges, headers, request)
+        self._edge, self.identity = admission.edge, admission.identity
+        for name in admission.removed:
+            headers.pop(name, None)
+        if admission.only:
+            return admission.reply_for_service()
         if endpoint is None:
-            self._format = Format.ANTHROPIC if "anthropic-version" in headers else Format.CHAT
             raise UnknownPath(path)
-        self._format = endpoint.format
         if headers.get(":method") != "POST":
             raise MethodNotAllowed(headers.get(":method", "")[:20], path)
         if self._snapshot.filtered:  # requests must not slip past a guard that does not stand there yet
@@ -116,7 +125,7 @@ class ListenerStage:
             raise BodyTooLarge(self._limit)
         if message.end_of_stream:
             raise InvalidRequest("Request parsing error: the request has no body", remedy="Send a JSON object.")
-        return replies.CONTINUE_REQUEST_HEADERS
+        return admission.reply()
 
     @property
     def _shape(self) -> str:
@@ -130,7 +139,7 @@ class ListenerStage:
 
     @property
     def _limit(self) -> int:
-        return self._snapshot.config.overrides.max_request_bytes
+        return self._snapshot.config.overrides.max_request_bytes if self._edge is None else self._edge.limit
 
     def _request_body(self, encoded: bytes) -> bytes | Awaitable[bytes]:
         body = RequestBody.read(encoded, self._headers.get("content-encoding", ""), self._limit)
@@ -266,6 +275,8 @@ class ListenerStage:
         return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, metadata)
 
     def _response_headers(self, message: pb.HttpHeaders) -> bytes:
+        if not self._headers:  # a filter before this one has answered
+            return replies.response_headers({}, (), BodyMode.NONE)
         headers = header_values(message)
         self._status = int(headers.get(":status", "0"))
         self._mark = headers.get(LOCAL_REPLY)
@@ -370,11 +381,9 @@ class ListenerStage:
             if self._mode is BodyMode.STREAMED:
                 return replies.response_chunk(body)
             return replies.response_body(body, {":status": str(error.status), **_JSON_HEADERS})
-        changes = dict(_JSON_HEADERS)
+        changes = {**_JSON_HEADERS, **error.headers}
         if isinstance(error, MethodNotAllowed):
             changes["allow"] = "POST"
-        if isinstance(error, RateLimited):
-            changes |= error.headers
         if self._format in _ANTHROPIC_SHAPED and self._request_id:
             changes["request-id"] = self._request_id
         return replies.immediate(error.status, changes, body, f"plano_{error.code}")

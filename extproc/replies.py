@@ -28,6 +28,7 @@ CONTINUE_REQUEST_HEADERS = pb.ProcessingResponse(request_headers=pb.HeadersRespo
 CONTINUE_RESPONSE_BODY = pb.ProcessingResponse(response_body=pb.BodyResponse()).SerializeToString()
 
 # Keys of length-delimited fields: number << 3 | 2.
+_REQUEST_HEADERS = b"\x0a"  # ProcessingResponse.request_headers
 _RESPONSE_HEADERS = b"\x12"  # ProcessingResponse.response_headers
 _REQUEST_BODY = b"\x1a"  # ProcessingResponse.request_body
 _RESPONSE_BODY = b"\x22"  # ProcessingResponse.response_body
@@ -140,6 +141,12 @@ def _headers(changes: Mapping[str, str], removed: Iterable[str] = ()) -> bytes:
     if names:
         pieces.append(_remove_headers(names))
     return _field(_HEADER_MUTATION, b"".join(pieces)) if pieces else b""
+
+
+def request_headers(changes: Mapping[str, str], removed: Iterable[str], metadata: Mapping[str, str]) -> bytes:
+    """Header changes before the body is read; `metadata` is merged with that of later replies."""
+    reply = _field(_REQUEST_HEADERS, _field(_COMMON, _headers(changes, removed)))
+    return reply + _metadata(metadata) if metadata else reply
 
 
 def request_body(

@@ -1,7 +1,9 @@
 """What a worker knows of the configuration."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from extproc.authentication import Edge
 from extproc.limits.rules import Rules
 from planoctl.config.inactive import has_filters
 from planoctl.config.registry import ModelRegistry
@@ -12,7 +14,8 @@ from planoctl.config.runtime import RuntimeConfig
 class Snapshot:
     """A configuration and what is derived from it. Swapped whole; a request keeps the one it started with.
 
-    `observed`: latencies of models matter to a routing preference. `rules`: the rate limits.
+    `edges` are what the public listeners ask of a request, by `Listener.edge_id`. `observed`: latencies of models
+    matter to a routing preference. `rules`: the rate limits.
     """
 
     config: RuntimeConfig
@@ -20,6 +23,7 @@ class Snapshot:
     filtered: bool
     observed: bool
     rules: Rules
+    edges: Mapping[str, Edge]
 
     @classmethod
     def of(cls, config: RuntimeConfig) -> "Snapshot":
@@ -30,4 +34,5 @@ class Snapshot:
             filtered=listener is not None and has_filters(listener),
             observed=any(each.selection_policy.prefer == "fastest" for each in config.routing_preferences),
             rules=Rules(config),
+            edges={listener.edge_id: Edge.of(listener, config.overrides) for listener in config.listeners},
         )

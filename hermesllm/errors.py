@@ -6,17 +6,23 @@ GatewayError                 anything a client is told: status, code, provider, 
 └── InvalidUpstreamResponse  502: the provider's answer is not what its API promises
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from hermesllm.formats import Format
 
 
 class GatewayError(Exception):
-    """An error for a client. `status` is the HTTP status, `code` a stable word, `remedy` what the reader can do."""
+    """An error for a client. `status` is the HTTP status, `code` a stable word, `remedy` what the reader can do.
+
+    `headers` go with the answer where the error is the whole of it.
+    """
 
     status = 500
     code = "internal_error"
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,

@@ -14,7 +14,14 @@ _LONGEST_STREAM_SECONDS = 3600
 
 def listener_url(listener: Listener) -> str:
     """Where a client on this host reaches the listener."""
-    return f"http://{_reachable(listener.address)}:{listener.port}"
+    return f"{'https' if listener.tls else 'http'}://{_reachable(listener.address)}:{listener.port}"
+
+
+def _listener_probe(listener: Listener) -> Probe:
+    """Over TLS, and where connections are counted, it is enough that Envoy listens: the admin interface tells more."""
+    if listener.tls is not None or listener.max_connections is not None:
+        return Probe(kind="port", target=f"{_reachable(listener.address)}:{listener.port}")
+    return Probe(kind="http", target=f"{listener_url(listener)}/healthz")
 
 
 def wanted_addresses(config: RuntimeConfig, deployment: Deployment) -> list[Address]:
@@ -162,13 +169,13 @@ def _brightstaff(deployment: Deployment) -> Child:
 
 def _envoy(config: RuntimeConfig, deployment: Deployment, binary: str) -> Child:
     admin = admin_url(deployment)
-    listeners = dict.fromkeys(f"{listener_url(listener)}/healthz" for listener in config.listeners)
+    listeners = dict.fromkeys(_listener_probe(listener) for listener in config.listeners)
     return Child(
         name="envoy",
         component="envoy",
         argv=envoy_command(deployment, binary),
         log=str(deployment.log_dir / "envoy.log"),
-        probes=tuple(Probe(kind="http", target=url) for url in (f"{admin}/ready", *listeners)),
+        probes=(Probe(kind="http", target=f"{admin}/ready"), *listeners),
         start_stage=1,
         stop_rank=3,
         drain_admin=admin,

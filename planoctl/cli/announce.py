@@ -28,7 +28,9 @@ def announce(prepared: "Prepared") -> None:
     say(f"Next:  planoctl status{suffix}  ·  planoctl logs --follow{suffix}  ·  planoctl down{suffix}")
     url = next((listener.url for listener in plan.listeners if listener.type == "model"), None)
     if url is not None:
-        say(f"       {_curl(url, example_model(config))}")
+        model_listener = config.model_listener
+        guarded = model_listener is not None and model_listener.auth is not None
+        say(f"       {_curl(url, example_model(config), guarded=guarded)}")
 
 
 def instance_option(instance: Instance) -> str:
@@ -54,6 +56,7 @@ def _shown(provider: "ModelProvider") -> str:
     return f"{name} (default)" if provider.default else name
 
 
-def _curl(url: str, model: str) -> str:
+def _curl(url: str, model: str, *, guarded: bool) -> str:
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
-    return f"curl {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'"
+    key = ' -H "authorization: Bearer $YOUR_KEY"' if guarded else ""
+    return f"curl {url}/v1/chat/completions{key} -H 'content-type: application/json' -d '{body}'"

@@ -85,7 +85,7 @@ def _checked(
         deployment,
         envoy=envoy,
         envoy_version=version,
-        secret_names=tuple(sorted(configuration.loaded.secrets)),
+        secret_names=tuple(sorted(configuration.loaded.secrets.keys() | configuration.loaded.hashed)),
         config_file=configuration.file,
         request=request,
         extra=extra,

@@ -21,7 +21,7 @@ _TOKEN = re.compile(rf"\$\$|\$(?P<bare>{_NAME})|\$\{{(?P<name>{_NAME})(?P<has_de
 _UNBRACED = re.compile(rf"\$\$|\$(?P<bare>{_NAME})|(?P<name>(?!))(?P<has_default>(?P<default>))")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-_KEYS = ("access_key", "api_key")
+_KEYS = ("access_key", "api_key", "key")
 _NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # bytes that are not UTF-8 arrive as surrogates
 _NOT_IN_HEADERS = re.compile("[\r\n\x00\ud800-\udfff]")
 

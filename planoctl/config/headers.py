@@ -7,6 +7,17 @@ CHAIN = "x-arch-chain"
 # From Envoy to the sidecar: which of the gateway's own listeners took the request; public ones set none.
 LISTENER = "x-arch-listener"
 INTERNAL_LISTENER = "internal"
+# From Envoy to the sidecar: which public listener took the request, where its callers are told apart or it has a limit.
+EDGE = "x-arch-edge"
+# From the sidecar to brightstaff: who the caller is, percent-encoded.
+IDENTITY = "x-plano-identity"
+# From clients: the gateway's own key, beside which every other credential is the provider's.
+CLIENT_KEY = "x-plano-key"
+# Where SDKs put a key.
+CREDENTIAL_HEADERS = (CLIENT_KEY, "authorization", "x-api-key", "api-key", "x-goog-api-key")
+# Where Envoy's filter leaves the claims of a token, or why it is none.
+JWT_NAMESPACE = "envoy.filters.http.jwt_authn"
+JWT_CLAIMS, JWT_FAILURE = "claims", "failure"
 # The cluster of the routing service.
 BRIGHTSTAFF = "brightstaff"
 # From clients: a model or provider name that wins over a body without `model`; checked against the configuration.

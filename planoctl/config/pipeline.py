@@ -12,6 +12,9 @@ from typing import Any
 import yaml
 
 from planoctl.config.checks import check
+from planoctl.config.edge_checks import check_edges
+from planoctl.config.edge_files import check_edge_files
+from planoctl.config.edge_normalise import normalise_edges
 from planoctl.config.environment import EnvFile, Substitution, read_env_file, resolve_secrets
 from planoctl.config.findings import ConfigError, Finding, Report, config_error
 from planoctl.config.migrate import CURRENT_VERSION, migrate
@@ -30,13 +33,15 @@ class LoadedConfig:
     """A configuration that can run.
 
     `document` is the rendered document and `runtime` its typed form; in both, secrets are references such as
-    `$OPENAI_API_KEY`. `secrets` maps the variables that they refer to, to their values.
+    `$OPENAI_API_KEY`. `secrets` maps the variables that they refer to, to their values. `hashed` are the
+    variables of which only a hash is needed from here on.
     """
 
     document: dict[str, Any] = field(repr=False)
     runtime: RuntimeConfig = field(repr=False)
     warnings: tuple[Finding, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
+    hashed: frozenset[str] = frozenset()
 
 
 def find_config(explicit: Path | None, folder: Path) -> Path | None:
@@ -126,24 +131,26 @@ def _load(
     document = substitution.apply(source.document) if isinstance(source.document, dict) else source.document
     usable = validate(document, report, excused=frozenset(substitution.failed))
     rendered: dict[str, Any] = {}
+    hashed: frozenset[str] = frozenset()
     if isinstance(usable, dict):
         usable.setdefault("version", CURRENT_VERSION)
         migrated = migrate(usable, report)
         rendered = normalise(migrated, environment, report)
+        hashed = normalise_edges(rendered, environment, Path(file).parent if file else Path(), report)
         check(migrated, rendered, environment, report)
+        check_edges(rendered, report)
+        check_edge_files(rendered, report)
     findings = (*warnings, *report.findings)
     if strict:
         findings = tuple(replace(finding, severity="error") for finding in findings)
     if any(finding.severity == "error" for finding in findings):
         raise ConfigError(findings)
-    return LoadedConfig(rendered, typed(rendered, file=file), findings, _secrets(rendered, substitution, environment))
-
-
-def _secrets(rendered: dict[str, Any], substitution: Substitution, environment: Mapping[str, str]) -> dict[str, str]:
-    """Values of the variables in the user's secrets, and in those that loading added."""
-    added = Substitution(environment, Report())
-    added.apply(rendered)
-    return substitution.secrets | added.secrets
+    needed = Substitution(environment, Report())
+    needed.apply(rendered)
+    hashed -= needed.secrets.keys()
+    written = {name: value for name, value in substitution.secrets.items() if name not in hashed}
+    secrets = written | needed.secrets
+    return LoadedConfig(rendered, typed(rendered, file=file), findings, secrets, hashed)
 
 
 class _PlainDumper(_DUMPER):  # type: ignore[misc]

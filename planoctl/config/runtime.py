@@ -4,12 +4,20 @@ It is the typed form of the *rendered document* (spec 01 §9): same keys, defaul
 (`$OPENAI_API_KEY`) until `resolve_secrets` is given an environment.
 """
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
 
+from planoctl.config.edge import Cors, ListenerAuth, ListenerTls, RequestRate
+
 MIB = 1024 * 1024
 DEFAULT_MAX_REQUEST_BYTES = 32 * MIB
+
+
+def buffered_bytes(max_request_bytes: int) -> int:
+    """What Envoy may buffer of a request: a translated body can be larger than the client's."""
+    return max_request_bytes + max_request_bytes // 4 + MIB
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,7 +61,10 @@ class ListenerAgent(_Section, frozen=True):
 
 
 class Listener(_Section, frozen=True):
-    """A listener. `timeout` is a protobuf duration (`300s`)."""
+    """A listener. `timeout` is a protobuf duration (`300s`).
+
+    `max_request_bytes` None: `overrides.max_request_bytes`. `max_header_bytes` and `max_headers` None: Envoy's own.
+    """
 
     type: Literal["model", "prompt", "agent"]
     name: str
@@ -65,6 +76,25 @@ class Listener(_Section, frozen=True):
     agents: tuple[ListenerAgent, ...] = ()
     input_filters: tuple[str, ...] = ()
     output_filters: tuple[str, ...] = ()
+    tls: ListenerTls | None = None
+    auth: ListenerAuth | None = None
+    cors: Cors | None = None
+    rate: RequestRate | None = None
+    max_connections: int | None = None
+    max_request_bytes: int | None = None
+    max_header_bytes: int | None = None
+    max_headers: int | None = None
+    trusted_proxy_hops: int = 0
+
+    @property
+    def edge_id(self) -> str:
+        """The listener's name as any header can hold it."""
+        return hashlib.sha256(self.name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+    @property
+    def identified(self) -> bool:
+        """Whether callers are told apart, so that the sidecar sees every request."""
+        return self.auth is not None or (self.tls is not None and self.tls.client_ca is not None)
 
 
 class Agent(_Section, frozen=True):
@@ -145,8 +175,7 @@ class Overrides(_Section, frozen=True):
 
     @property
     def buffer_limit_bytes(self) -> int:
-        """What Envoy may buffer per connection: a translated body can be larger than the client's."""
-        return self.max_request_bytes + self.max_request_bytes // 4 + MIB
+        return buffered_bytes(self.max_request_bytes)
 
 
 class SpanAttributes(_Section, frozen=True):

@@ -4,6 +4,7 @@ import ipaddress
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from planoctl.config.addresses import parse_base_url
 from planoctl.config.clusters import aws_region, is_signed
 from planoctl.config.headers import CHAIN_CLUSTER_SUFFIX, FIRST_CLUSTER_SUFFIX, STREAM_CLUSTER_SUFFIX
 from planoctl.config.runtime import ModelProvider, RuntimeConfig
@@ -59,6 +60,32 @@ def chain_clusters(clusters: list[Cluster]) -> list[Cluster]:
     return [
         replace(cluster, name=cluster.name + suffix, stage=stage) for cluster in clusters for stage, suffix in _STAGES
     ]
+
+
+def jwks_cluster_name(index: int) -> str:
+    """The cluster that the key set of a listener's tokens comes from."""
+    return f"plano-jwks-{index}"
+
+
+def jwks_clusters(config: RuntimeConfig) -> list[Cluster]:
+    """One cluster per listener whose tokens are checked with a key set from a URL."""
+    clusters = []
+    for index, listener in enumerate(config.listeners):
+        url = listener.auth.jwt.jwks_url if listener.auth and listener.auth.jwt else None
+        if url is not None:
+            address = parse_base_url(url.partition("?")[0])
+            clusters.append(
+                Cluster(
+                    name=jwks_cluster_name(index),
+                    host=address.host,
+                    port=address.port,
+                    tls=address.scheme == "https",
+                    hostname=address.host,
+                    sni=None if _is_ip(address.host) else address.host,
+                    connect_timeout=config.overrides.upstream_connect_timeout,
+                )
+            )
+    return clusters
 
 
 def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import ChainMap
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from planoctl.config.headers import (
     BRIGHTSTAFF,
     CHAIN,
     CLUSTER,
+    CREDENTIAL_HEADERS,
     DROPPED,
+    EDGE,
     INTERNAL_LISTENER,
     LISTENER,
     LOCAL_REPLY,
@@ -28,10 +32,22 @@ from planoctl.config.headers import (
 )
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.routing_model import routing_model
-from planoctl.config.runtime import Listener, RuntimeConfig
-from planoctl.render.clusters import chain_clusters, provider_clusters
-from planoctl.render.local_replies import OWN_REPLY_FILTER, local_replies
-from planoctl.render.xds import CLUSTERS, LISTENERS, discovery_file, read_resources, split_routes, static_bootstrap
+from planoctl.config.runtime import Listener, RuntimeConfig, buffered_bytes
+from planoctl.render.clusters import chain_clusters, jwks_clusters, provider_clusters
+from planoctl.render.edge import Edge, edge
+from planoctl.render.edge_filters import CORS_HEADERS
+from planoctl.render.edge_hygiene import refused_headers
+from planoctl.render.edge_tls import secret_files, with_files
+from planoctl.render.local_replies import OWN_REPLY_FILTER, LocalReply, local_replies
+from planoctl.render.xds import (
+    CLUSTERS,
+    LISTENERS,
+    Resource,
+    discovery_file,
+    read_resources,
+    split_routes,
+    static_bootstrap,
+)
 from planoctl.resources import envoy_templates
 
 BOOTSTRAP, STATIC = "envoy.yaml", "envoy.static.yaml"
@@ -40,24 +56,18 @@ _CA_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bund
 _MESSAGE_SECONDS = 10.0  # beside what a routing decision may take
 _BUFFER_LIMIT = 1024 * 1024  # bytes a connection or stream may hold for a reader that is too slow
 
-# Internal headers that no client may bring in (hints a client may send are read and removed by the sidecar).
-_EDGE_HEADERS = (
-    CLUSTER, CHAIN, LISTENER, LOCAL_REPLY, "x-arch-upstream", "x-arch-agent-listener-name", "x-arch-streaming-request",
-    "x-arch-llm-route", "x-arch-state", "x-arch-api-response-message", "x-arch-tool-call-message",
-    "x-arch-fc-model-response",
-)  # fmt: skip
-
-# What Envoy itself adds and no provider needs to know: our cluster's name, our client's address.
+# What Envoy or a proxy before it adds and no provider needs to know: our cluster's name, our client's address.
 _UPSTREAM_HEADERS_TO_REMOVE = (
     CLUSTER, CHAIN, "x-forwarded-for", "x-forwarded-proto", "x-envoy-external-address", "x-envoy-internal",
-    "x-envoy-original-host", "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-original-host", "x-envoy-expected-rq-timeout-ms", EDGE, "forwarded", "x-forwarded-host",
+    "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-client-cert", "x-real-ip",
 )  # fmt: skip
 
 
 _BREAKERS = ("max_connections", "max_pending_requests", "max_requests", "max_retries")
 
-# What the sidecar tells clients: no provider may say it in its place.
-_OWN_RESPONSE_HEADERS = (LOCAL_REPLY, SERVED_MODEL, SERVED_PROVIDER, DROPPED, ATTEMPTS, ROUTE, ROUTING)
+# What the gateway tells clients and their browsers: no provider may say it in its place.
+_OWN_RESPONSE_HEADERS = (LOCAL_REPLY, SERVED_MODEL, SERVED_PROVIDER, DROPPED, ATTEMPTS, ROUTE, ROUTING, *CORS_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +83,9 @@ class _ListenerView:
     max_retries: int
     template: str
     prefix: str
+    edge: Edge
+    local_replies: list[LocalReply]
+    body_limit: int
     internal: bool = False
 
 
@@ -95,21 +108,31 @@ def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str
     listeners, clusters = (
         read_resources(environment.get_template(f"{name}.j2").render(context)) for name in (LISTENERS, CLUSTERS)
     )
-    static = static_bootstrap(yaml.safe_load(bootstrap), listeners, clusters)
     return {
         BOOTSTRAP: bootstrap,
-        STATIC: static,
+        STATIC: static_bootstrap(yaml.safe_load(bootstrap), _with_files(listeners, config), clusters),
         CLUSTERS: discovery_file(clusters),
+        **ChainMap(*(secret_files(listener, index) for index, listener in enumerate(config.listeners))),
         **split_routes(listeners, str(deployment.envoy_dir.absolute())),
     }
+
+
+def _with_files(listeners: list[Resource], config: RuntimeConfig) -> list[Resource]:
+    """Copies of the listeners that hold what they else read from files of their own."""
+    of_user = [*config.listeners, *[None] * (len(listeners) - len(config.listeners))]
+    return [with_files(each, listener) for each, listener in zip(deepcopy(listeners), of_user, strict=True)]
 
 
 def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
     folder = deployment.envoy_dir.absolute()
     clusters = provider_clusters(config)
-    listeners = [_listener(listener) for listener in config.listeners]
+    message_timeout = f"{_MESSAGE_SECONDS + config.overrides.routing_timeout_ms / 1000:g}s"
+    listeners = [
+        _listener(listener, edge(listener, index, folder, message_timeout), config)
+        for index, listener in enumerate(config.listeners)
+    ]
     if routing_model(config, ModelRegistry(config)) is not None:
-        listeners.append(_internal_listener())
+        listeners.append(_internal_listener(folder, message_timeout, config))
     return {
         "deployment": deployment,
         "node_id": f"plano-{deployment.run_dir.parent.name or 'default'}",
@@ -121,7 +144,7 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "models_socket": str(deployment.models_socket),
         "listener_header": LISTENER,
         "internal_listener": INTERNAL_LISTENER,
-        "clusters": clusters,
+        "clusters": clusters + jwks_clusters(config),
         "chains": chain_clusters(clusters) if _several_models(config) else [],
         "chain_header": CHAIN,
         "unnamed_chain": BRIGHTSTAFF,
@@ -129,28 +152,20 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "failover": config.routing.failover,
         "attempt_message_timeout": _longer(config.routing.failover.per_try_timeout),
         "ca_path": config.overrides.upstream_tls_ca_path or _ca_bundle(),
-        "body_limit": config.overrides.buffer_limit_bytes,
         "buffer_limit": _BUFFER_LIMIT,
-        "message_timeout": f"{_MESSAGE_SECONDS + config.overrides.routing_timeout_ms / 1000:g}s",
+        "message_timeout": message_timeout,
         "unlimited_breakers": json.dumps({"thresholds": [dict.fromkeys(_BREAKERS, 1_000_000)]}),
         "usage_namespace": USAGE_NAMESPACE,
         "cluster_header": CLUSTER,
         "own_response_headers": list(_OWN_RESPONSE_HEADERS),
-        "edge_headers": _EDGE_HEADERS,
+        "refused_headers": refused_headers(),
+        "cors_headers": list(CORS_HEADERS),
+        "credential_headers": list(CREDENTIAL_HEADERS),
         "upstream_headers_to_remove": list(_UPSTREAM_HEADERS_TO_REMOVE),
         "own_reply_filter": OWN_REPLY_FILTER,
-        "local_replies": local_replies(config.overrides.max_request_bytes),
         "access_log_path": str(deployment.log_dir.absolute() / "access.log")
         if deployment.access_log == "file"
         else None,
-        "no_sidecar": json.dumps(
-            {
-                "envoy.filters.http.ext_proc": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute",
-                    "disabled": True,
-                }
-            }
-        ),
     }
 
 
@@ -165,8 +180,9 @@ def _several_models(config: RuntimeConfig) -> bool:
     return len(entries) > 1 or any(entry.wildcard for entry in entries)
 
 
-def _internal_listener() -> _ListenerView:
+def _internal_listener(folder: Path, message_timeout: str, config: RuntimeConfig) -> _ListenerView:
     """Where brightstaff asks models: the same as a public listener, behind a socket that only the owner can open."""
+    unguarded = Listener(type="model", name="internal", port=0)
     return _ListenerView(
         name="plano-internal-models",
         display_name="internal",
@@ -177,12 +193,16 @@ def _internal_listener() -> _ListenerView:
         max_retries=0,
         template="model_listener.yaml.j2",
         prefix="/",
+        edge=edge(unguarded, len(config.listeners), folder, message_timeout),
+        local_replies=local_replies(config.overrides.max_request_bytes),
+        body_limit=config.overrides.buffer_limit_bytes,
         internal=True,
     )
 
 
-def _listener(listener: Listener) -> _ListenerView:
+def _listener(listener: Listener, edge: Edge, config: RuntimeConfig) -> _ListenerView:
     model = listener.type == "model"
+    limit = listener.max_request_bytes or config.overrides.max_request_bytes
     return _ListenerView(
         name=listener.name,
         display_name=listener.name,
@@ -193,6 +213,9 @@ def _listener(listener: Listener) -> _ListenerView:
         max_retries=listener.max_retries,
         template="model_listener.yaml.j2" if model else "service_listener.yaml.j2",
         prefix="/agents/" if listener.type == "agent" else "/",
+        edge=edge,
+        local_replies=local_replies(limit, listener.rate),
+        body_limit=buffered_bytes(limit),
     )
 
 

@@ -7,7 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from planoctl.config.edge import RequestRate
 from planoctl.config.headers import LOCAL_REPLY
+from planoctl.render.edge_filters import retry_after
 
 _PROVIDER = "%DYNAMIC_METADATA(plano:provider)%"
 _MODEL = "%DYNAMIC_METADATA(plano:model)%"
@@ -74,9 +76,24 @@ class _Situation:
     extras: dict[str, str] = field(default_factory=dict)
 
 
-def _situations(max_request_bytes: int) -> list[_Situation]:
+def _too_many_requests(rate: RequestRate) -> _Situation:
+    return _Situation(
+        least=429,
+        most=429,
+        conditions=({"response_flag_filter": {"flags": ["RL"]}},),
+        headers={"retry-after": str(retry_after(rate))},
+        message=f"This listener takes {rate.requests} requests per {rate.unit}, and has had more",
+        remedy="Send requests more slowly, or raise `rate` of the listener.",
+        code="rate_limit_exceeded",
+        openai_type="rate_limit_exceeded",
+        anthropic_type="rate_limit_error",
+    )
+
+
+def _situations(max_request_bytes: int, rate: RequestRate | None) -> list[_Situation]:
     """Most specific first: the first that fits is taken."""
     return [
+        *([_too_many_requests(rate)] if rate else ()),
         _Situation(
             least=400,
             most=599,
@@ -93,10 +110,19 @@ def _situations(max_request_bytes: int) -> list[_Situation]:
             least=413,
             most=413,
             message=f"The request body is larger than the limit of {max_request_bytes} bytes",
-            remedy="Send a smaller body, or raise overrides.max_request_bytes.",
+            remedy="Send a smaller body, or raise max_request_bytes of the listener or of overrides.",
             code="request_too_large",
             openai_type="invalid_request_error",
             anthropic_type="request_too_large",
+        ),
+        _Situation(
+            least=431,
+            most=431,
+            message="The request's headers are more, or larger, than this listener takes",
+            remedy="Send fewer or shorter headers, or raise max_header_bytes or max_headers of the listener.",
+            code="headers_too_large",
+            openai_type="invalid_request_error",
+            anthropic_type="invalid_request_error",
         ),
         _Situation(
             least=408,
@@ -137,10 +163,10 @@ def _situations(max_request_bytes: int) -> list[_Situation]:
     ]
 
 
-def local_replies(max_request_bytes: int) -> list[LocalReply]:
+def local_replies(max_request_bytes: int, rate: RequestRate | None = None) -> list[LocalReply]:
     """The mappers, each situation first in Anthropic's shape for its clients, then in OpenAI's for all others."""
     replies = []
-    for situation in _situations(max_request_bytes):
+    for situation in _situations(max_request_bytes, rate):
         conditions = [json.dumps(condition) for condition in situation.conditions]
         for more, headers, body in (
             ([json.dumps(_ANTHROPIC)], {"request-id": _REQUEST_ID}, _anthropic(situation)),

@@ -17,6 +17,7 @@ CLUSTERS, LISTENERS = "cds.yaml", "lds.yaml"
 _ROUTES_TYPE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 _MANAGER = "envoy.filters.network.http_connection_manager"
 _VERSION_CHARACTERS = 12
+_ROUTES_PREFIX = "routes-"
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -63,7 +64,11 @@ def split_routes(listeners: Sequence[Resource], folder: str) -> dict[str, str]:
 
 def routes_file(listener: str) -> str:
     """The name of the file with the routes of a listener, whose own name may be no file name."""
-    return f"routes-{hashlib.sha256(listener.encode()).hexdigest()[:8]}.yaml"
+    return f"{_ROUTES_PREFIX}{hashlib.sha256(listener.encode()).hexdigest()[:8]}.yaml"
+
+
+def is_routes_file(name: str) -> bool:
+    return name.startswith(_ROUTES_PREFIX)
 
 
 def static_bootstrap(bootstrap: Mapping[str, Any], listeners: Sequence[Resource], clusters: Sequence[Resource]) -> str:

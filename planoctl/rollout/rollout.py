@@ -16,12 +16,11 @@ from planoctl.config.deployment import Deployment
 from planoctl.config.watch import digest_of, read_applied
 from planoctl.private_files import write_private
 from planoctl.render import write_envoy
-from planoctl.render.envoy import BOOTSTRAP, STATIC
-from planoctl.render.xds import CLUSTERS, LISTENERS, discovery_file, read_resources, version_of
+from planoctl.render.envoy import BOOTSTRAP
+from planoctl.render.xds import CLUSTERS, LISTENERS, discovery_file, is_routes_file, read_resources, version_of
 from planoctl.rollout.clusters import with_retired
 from planoctl.rollout.envoy_state import EnvoyState, Followed
 
-_FOLLOWED = (CLUSTERS, LISTENERS)
 _ENVOY_SECONDS = 8.0  # two DNS queries of two tries each may time out before a cluster is used without addresses
 _SERVICE_SECONDS = 10.0
 _POLL_SECONDS = 0.02
@@ -72,7 +71,7 @@ def _roll_envoy(files: Mapping[str, str], deployment: Deployment) -> list[str]:
     clusters = with_retired(read_resources(files[CLUSTERS]), folder / CLUSTERS, deployment.retired_path)
     files = {**files, CLUSTERS: discovery_file(clusters)}
     changed = {name for name, text in files.items() if _differs(folder / name, text)}
-    routes = {_name_of(files[name]): version_of(files[name]) for name in changed - {BOOTSTRAP, STATIC, *_FOLLOWED}}
+    routes = {_name_of(files[name]): version_of(files[name]) for name in changed if is_routes_file(name)}
     with EnvoyState(f"http://127.0.0.1:{deployment.ports.admin}") as envoy:
         before = envoy.read()
         write_envoy({name: files[name] for name in changed - {LISTENERS}}, folder)

@@ -30,7 +30,10 @@ def free_port() -> int:
 
 
 class Gateway:
-    """One running gateway. `url` is its model listener; `workers` are the sidecar processes."""
+    """One running gateway. `url` is its model listener; `workers` are the sidecar processes.
+
+    `access` are httpx options with which the listener lets a request in.
+    """
 
     def __init__(
         self,
@@ -39,7 +42,9 @@ class Gateway:
         environment: Mapping[str, str],
         workers: int = 1,
         port: int | None = None,
+        access: Mapping[str, Any] | None = None,
     ) -> None:
+        self.access = dict(access or {})
         self.deployment = Deployment(
             run_dir=run_dir, workers=workers, concurrency=1, ports=InternalPorts(free_port(), free_port())
         )
@@ -47,7 +52,8 @@ class Gateway:
         document = {"version": "v0.4.0", **document}
         document.setdefault("listeners", [{"type": "model", "name": "llm", "address": "127.0.0.1", "port": self.port}])
         loaded = load_document(document, environment=environment)
-        self.url = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if loaded.runtime.listeners[0].tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.admin_url = f"http://127.0.0.1:{self.deployment.ports.admin}"
         self.deployment.log_dir.mkdir(parents=True, exist_ok=True)
         self.deployment.config_path.write_text(dump_rendered(loaded.document))
@@ -89,8 +95,10 @@ class Gateway:
             if dead:
                 raise RuntimeError(f"died at start: {dead}\n{self.logs()}")
             with contextlib.suppress(httpx.HTTPError):
-                models = httpx.get(f"{self.url}/v1/models", timeout=1).status_code
-                probe = httpx.post(f"{self.url}/v1/chat/completions", content=b"x", timeout=1).status_code
+                models = httpx.get(f"{self.url}/v1/models", timeout=1, **self.access).status_code
+                probe = httpx.post(
+                    f"{self.url}/v1/chat/completions", content=b"x", timeout=1, **self.access
+                ).status_code
                 if (models, probe) == (200, 400):
                     return
             time.sleep(0.05)
@@ -131,8 +139,9 @@ def running_gateway(
     environment: Mapping[str, str] | None = None,
     workers: int = 1,
     port: int | None = None,
+    access: Mapping[str, Any] | None = None,
 ) -> Iterator[Gateway]:
-    gateway = Gateway(run_dir, document, environment or {}, workers, port)
+    gateway = Gateway(run_dir, document, environment or {}, workers, port, access)
     try:
         gateway.start()
         yield gateway
