@@ -205,8 +205,8 @@ def _jwt(jwt: JwtAuth, jwks_cluster: str) -> dict[str, Any]:
         }
     else:
         provider["local_jwks"] = {"filename": jwt.jwks_file}
-    requirement = {"requires_any": {"requirements": [{"provider_name": "client"}, {"allow_missing_or_failed": {}}]}}
-    return {"providers": {"client": provider}, "rules": [{"match": {"prefix": "/"}, "requires": requirement}]}
+    rule = {"match": {"prefix": "/"}, "requires": {"allow_missing_or_failed": {}}}
+    return {"providers": {"client": provider}, "rules": [rule]}
 
 
 def _origin(origin: str) -> dict[str, Any]:
