@@ -77,10 +77,10 @@ class _Situation:
 
 
 def _too_many_requests(rate: RequestRate) -> _Situation:
+    """The one 429 of Envoy's own. It sets the response flag for it only after the reply."""
     return _Situation(
         least=429,
         most=429,
-        conditions=({"response_flag_filter": {"flags": ["RL"]}},),
         headers={"retry-after": str(retry_after(rate))},
         message=f"This listener takes {rate.requests} requests per {rate.unit}, and has had more",
         remedy="Send requests more slowly, or raise `rate` of the listener.",
