@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from planoctl.config.deployment import Deployment, InternalPorts
+from planoctl.config.edge import ListenerTls
 from planoctl.config.runtime import Listener, RuntimeConfig
 from planoctl.launch import build_plan, listener_url, mock_provider, service_commands, wanted_addresses
 from planoctl.supervise.plan import Plan, StartRequest, read_plan, write_plan
@@ -62,6 +63,18 @@ def test_envoy_is_ready_when_admin_and_every_listener_answer() -> None:
         "http://10.1.2.3:8001/healthz",
     ]
     assert envoy.drain_admin == "http://127.0.0.1:7002"
+
+
+def test_a_listener_with_tls_or_a_cap_on_connections_is_only_connected_to() -> None:
+    tls = ListenerTls(certificate="/c", private_key="/k")
+    capped = Listener(type="model", name="llm", port=12000, max_connections=1)
+    secure = Listener(type="agent", name="travel", port=8001, address="10.1.2.3", tls=tls)
+    envoy = plan(RuntimeConfig(version="v0.4.0", listeners=(capped, secure))).children[-1]
+    assert [(probe.kind, probe.target) for probe in envoy.probes[1:]] == [
+        ("port", "127.0.0.1:12000"),
+        ("port", "10.1.2.3:8001"),
+    ]
+    assert listener_url(secure) == "https://10.1.2.3:8001"
 
 
 def test_commands_name_files_and_never_values_of_secrets() -> None:
