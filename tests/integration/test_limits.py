@@ -203,3 +203,26 @@ def test_a_gateway_that_is_to_deny_without_redis_says_so_in_the_clients_format(
             client.messages.create(model="mock-claude", max_tokens=9, messages=[{"role": "user", "content": "hello"}])
         assert refused.value.status_code == 503
         assert "on_error" in refused.value.message
+
+
+def test_each_authenticated_caller_has_a_quota_of_its_own(
+    tmp_path_factory: pytest.TempPathFactory, mock: RunningMock
+) -> None:
+    port = free_port()
+    listener = {
+        "type": "model",
+        "name": "llm",
+        "address": "127.0.0.1",
+        "port": port,
+        "auth": {"keys": [{"name": "blue", "key": "$BLUE"}, {"name": "red", "key": "$RED"}]},
+    }
+    keys = {"BLUE": "blue-key-0123456789", "RED": "red-key-0123456789"}
+    limits = [requests("*", 1, selector={"identity": "*"})]
+    settings = document(mock, limits, listeners=[listener])
+    folder = tmp_path_factory.mktemp("gw")
+    access = {"headers": {"x-api-key": keys["BLUE"]}}
+    with running_gateway(folder, settings, {**ENVIRONMENT, **keys}, port=port, access=access) as gateway:
+        asked = [chat(gateway, x_api_key=keys[name]).status_code for name in ("BLUE", "BLUE", "RED", "RED")]
+        forged = chat(gateway, x_api_key="somebody").status_code
+    assert asked == [200, 429, 200, 429]
+    assert forged == 401

@@ -42,10 +42,8 @@ class Setting:
         self._snapshot = Snapshot.of(config)
         self._services = Services(Health(config.routing.failover), RoutingClient("unix:/nowhere"), limits=self.limits)
 
-    def ask(self, model: str, identity: str | None = None, **headers: str) -> "Request":
-        stage = ListenerStage(self._snapshot, self._services)
-        stage.identity = identity
-        return Request(stage, model, headers)
+    def ask(self, model: str, **headers: str) -> "Request":
+        return Request(ListenerStage(self._snapshot, self._services), model, headers)
 
 
 class Request:
@@ -140,12 +138,6 @@ def test_when_a_fallback_answers_the_reservation_moves_to_it() -> None:
     assert told(setting.ask("two").answer("200"))["x-ratelimit-remaining-tokens"] == "0"
     assert setting.ask("two").refused == 429
     assert not setting.ask("one").refused, "its tokens have come back"
-
-
-def test_the_identity_of_the_stage_selects() -> None:
-    setting = Setting(limit("*", selector=RateLimitSelector(identity="*"), requests=1))
-    assert [setting.ask("single", identity=name).refused for name in ("a", "a", "b")] == [0, 429, 0]
-    assert not any(setting.ask("single").refused for _ in range(3))
 
 
 def test_the_gateways_own_requests_are_not_limited() -> None:
