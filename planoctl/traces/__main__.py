@@ -1,0 +1,34 @@
+"""`python -m planoctl.traces`: a collector for `planoctl trace listen`, which starts it, or for the supervisor."""
+
+import argparse
+import contextlib
+import sys
+from pathlib import Path
+
+from planoctl.traces.background import remembered
+from planoctl.traces.collector import Collector, ListenError, Settings, run_collector
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="planoctl.traces", description=__doc__)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--http-port", type=lambda text: None if text == "off" else int(text), required=True)
+    parser.add_argument("--pid-file", type=Path)
+    arguments = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+
+        def ready(_collector: Collector) -> None:
+            if arguments.pid_file is not None:
+                stack.enter_context(remembered(arguments.pid_file))
+
+        try:
+            run_collector(Settings(arguments.host, arguments.port, arguments.http_port), ready)
+        except ListenError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
