@@ -28,15 +28,23 @@ def commands() -> str:
     """All commands with their options."""
     context = click.Context(root_command, info_name="planoctl")
     parts = ["# Commands\n\nGenerated from `planoctl --help`; `make docs` renews it.\n"]
-    for name in COMMANDS:
-        command = root_command.get_command(context, name)
-        assert command is not None  # noqa: S101
+    for name, command in _commands(context):
         usage = " ".join(command.collect_usage_pieces(click.Context(command, info_name=name)))
         parts.append(f"## {name}\n\n    planoctl {name} {usage}\n\n{_text(command.help)}\n")
         rows = list(_options(command))
         if rows:
             parts.append("| Option | Meaning |\n|---|---|\n" + "\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _commands(context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Every command by name, each group followed by its own."""
+    for name in COMMANDS:
+        command = root_command.get_command(context, name)
+        assert command is not None  # noqa: S101
+        yield name, command
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {each}", command.commands[each]) for each in command.list_commands(context))
 
 
 def _text(help_text: str | None) -> str:

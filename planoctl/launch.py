@@ -123,6 +123,20 @@ def mock_provider(deployment: Deployment, port: int) -> Child:
     )
 
 
+def trace_collector(deployment: Deployment, port: int) -> Child:
+    """A collector of traces; it stops last, so that it gets the spans that the others send when they stop."""
+    from planoctl.traces.background import command
+    from planoctl.traces.collector import Settings
+
+    return Child(
+        name="trace-collector",
+        component="trace-collector",
+        argv=command(Settings(LOOPBACK, port, port + 1)),
+        log=str(deployment.log_dir / "trace-collector.log"),
+        probes=(Probe(kind="port", target=f"{LOOPBACK}:{port}"),),
+    )
+
+
 def _worker(deployment: Deployment, index: int) -> Child:
     socket = str(deployment.worker_socket(index))
     return Child(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from planoctl.cli.console import BRAND, say, success
 from planoctl.instance import Instance
+from planoctl.traces import DEFAULT_PORT
 
 if TYPE_CHECKING:
     from planoctl.cli.prepare import Prepared
@@ -24,6 +25,8 @@ def announce(prepared: "Prepared") -> None:
     say(f"  models   {_models(config)}")
     say(f"  config   {plan.config}")
     say(f"  logs     {plan.log_dir}")
+    if (port := plan.request.tracing_port) is not None:
+        say(f"  traces   planoctl trace{'' if port == DEFAULT_PORT else f' --port {port}'}")
     say()
     say(f"Next:  planoctl status{suffix}  ·  planoctl logs --follow{suffix}  ·  planoctl down{suffix}")
     url = next((listener.url for listener in plan.listeners if listener.type == "model"), None)

@@ -77,7 +77,14 @@ def _load(
     from planoctl.config.pipeline import load_config
 
     chosen = Path(request.env_file) if request.env_file else env_file
-    return load_config(file, environment=environment, env_file=chosen, known=known)
+    if (collector := _collector(request)) is not None:
+        environment = {**environment, "OTEL_TRACING_GRPC_ENDPOINT": collector}
+    return load_config(file, environment=environment, env_file=chosen, known=known, collector=collector)
+
+
+def _collector(request: StartRequest) -> str | None:
+    """The URL of the collector on this host that spans shall go to, if that was asked for."""
+    return None if request.tracing_port is None else f"http://127.0.0.1:{request.tracing_port}"
 
 
 def _zero_config(request: StartRequest, instance: Instance, known: Mapping[str, str]) -> Configuration:
@@ -88,6 +95,8 @@ def _zero_config(request: StartRequest, instance: Instance, known: Mapping[str, 
     env_file = Path(request.env_file) if request.env_file else beside if beside.is_file() else None
     environment = {**known, **merged_environment(os.environ, env_file)}
     document, summary = synthesise(environment, listener_port=request.listener_port)
+    if (collector := _collector(request)) is not None:
+        document["tracing"]["opentracing_grpc_endpoint"] = collector
     private_folder(instance.folder)
     write_private(instance.default_config_path, yaml.safe_dump(document, sort_keys=False))
     return Configuration(

@@ -11,7 +11,7 @@ from planoctl.cli.console import BRAND, console
 from planoctl.cli.errors import CliError
 from planoctl.instance import Instance
 
-_COMPONENTS = ["access", "envoy", "extproc", "brightstaff", "supervisor", "mock-provider"]
+_COMPONENTS = ["access", "envoy", "extproc", "brightstaff", "supervisor", "mock-provider", "trace-collector"]
 _POLL_SECONDS = 0.2
 
 

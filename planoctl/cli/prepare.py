@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from planoctl.cli.configuration import Configuration, demo_configuration, read_configuration
 from planoctl.cli.errors import CliError
 from planoctl.cli.options import internal_ports, usable_cores
+from planoctl.cli.tracing import collector_addresses, collectors, collectors_of
 from planoctl.config.deployment import Deployment
 from planoctl.envoy_binary import EnvoyError, check_version, find_envoy, validate_files
 from planoctl.instance import Instance
@@ -35,8 +36,10 @@ def prepare(request: StartRequest, instance: Instance, running: Running | None) 
         configuration = read_configuration(request, instance)
     else:
         configuration = demo_configuration(request, instance, mock_port)
-    extra = () if mock_port is None else (mock_provider(_deployment(request, instance), mock_port),)
-    return _checked(request, instance, running, configuration, _deployment(request, instance), extra)
+    deployment = _deployment(request, instance)
+    mocks = () if mock_port is None else (mock_provider(deployment, mock_port),)
+    extra = (*mocks, *collectors(request, deployment, running))
+    return _checked(request, instance, running, configuration, deployment, extra)
 
 
 def prepare_again(instance: Instance, running: Running) -> Prepared:
@@ -47,7 +50,7 @@ def prepare_again(instance: Instance, running: Running) -> Prepared:
     if plan.request.demo:
         raise CliError("the demo makes its configuration at its start", remedy="start a gateway with a file")
     configuration = read_configuration(plan.request, instance, known=_known(plan.deployment))
-    return _checked(plan.request, instance, running, configuration, plan.deployment, ())
+    return _checked(plan.request, instance, running, configuration, plan.deployment, collectors_of(running))
 
 
 def _known(deployment: Deployment) -> dict[str, str]:
@@ -70,7 +73,7 @@ def _checked(
     from planoctl.render import render_envoy
 
     config = configuration.loaded.runtime
-    _check_ports(wanted_addresses(config, deployment), running)
+    _check_ports([*wanted_addresses(config, deployment), *collector_addresses(request, extra)], running)
     instance.create(deployment)
     files = render_envoy(config, deployment)
     try:
@@ -130,6 +133,11 @@ def _check_ports(addresses: list[Address], running: Running | None) -> None:
 
 def _port_remedy(address: Address) -> str:
     variable = {"brightstaff": "PLANO_BRIGHTSTAFF_PORT", "Envoy admin": "PLANO_ADMIN_PORT"}.get(address.purpose)
+    if address.purpose.startswith("trace collector"):
+        return (
+            "stop that process, or choose another port with --tracing-port; to send spans to it, name it in "
+            "tracing.opentracing_grpc_endpoint and leave out --with-tracing"
+        )
     if variable:
         return f"stop that process, or choose another port with {variable} (0 takes a free one)"
     return "stop that process, or choose another port for the listener (`port:`, or --listener-port without a file)"

@@ -17,6 +17,17 @@ from planoctl.instance import Instance
 @options.instance
 @click.option("--watch", is_flag=True, help="Reload whenever the configuration or its .env file changes.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and show the logs; Ctrl-C stops the gateway.")
+@click.option(
+    "--with-tracing", is_flag=True, help="Trace every request to a collector on this host; see planoctl trace."
+)
+@click.option(
+    "--tracing-port",
+    type=click.IntRange(1, 65534),
+    metavar="PORT",
+    default=4317,
+    show_default=True,
+    help="With --with-tracing: port of the collector. One that listens there already is used.",
+)
 @options.process_counts
 @options.envoy_path
 @click.option("--demo", is_flag=True, help="Use a fake provider instead of a configuration file.")
@@ -25,7 +36,17 @@ from planoctl.instance import Instance
 @click.option_panel("Configuration", options=["file", "--path", "--env-file", "--listener-port", "--demo"])
 @click.option_panel(
     "Runtime",
-    options=["--foreground", "--watch", "--instance", "--workers", "--concurrency", "--envoy-path", "--log-level"],
+    options=[
+        "--foreground",
+        "--watch",
+        "--with-tracing",
+        "--tracing-port",
+        "--instance",
+        "--workers",
+        "--concurrency",
+        "--envoy-path",
+        "--log-level",
+    ],
 )
 def up(
     file: Path | None,
@@ -35,6 +56,8 @@ def up(
     instance: Instance,
     watch: bool,
     foreground: bool,
+    with_tracing: bool,
+    tracing_port: int,
     workers: int | None,
     concurrency: int | None,
     envoy_path: str | None,
@@ -61,6 +84,7 @@ def up(
         log_level=log_level,
         demo=demo,
         watch=watch,
+        tracing_port=tracing_port if with_tracing else None,
     )
     header()
     if foreground:

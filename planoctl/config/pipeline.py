@@ -17,6 +17,7 @@ from planoctl.config.edge_files import check_edge_files
 from planoctl.config.edge_normalise import normalise_edges
 from planoctl.config.environment import EnvFile, Substitution, read_env_file, resolve_secrets
 from planoctl.config.findings import ConfigError, Finding, Report, config_error
+from planoctl.config.local_collector import collect_here
 from planoctl.config.migrate import CURRENT_VERSION, migrate
 from planoctl.config.normalise import normalise
 from planoctl.config.runtime import RuntimeConfig
@@ -65,16 +66,19 @@ def load_config(
     env_file: Path | None = None,
     strict: bool = False,
     known: Mapping[str, str] = MappingProxyType({}),
+    collector: str | None = None,
 ) -> LoadedConfig:
     """Load a YAML file.
 
     Variables come from `environment`, then from `env_file`, by default the `.env` beside the configuration, then from
-    `known`. `strict` makes every warning an error. Raises ConfigError with all findings.
+    `known`. `strict` makes every warning an error. Spans go to `collector`, a URL, instead of where the file says.
+    Raises ConfigError with all findings.
     """
     chosen = env_file or env_file_beside(path)
     source = parse(read_file(path), str(path))
     extra = read_env_file(chosen) if chosen else EnvFile({})
-    return _load(source, {**known, **extra.entries, **environment}, str(path), strict=strict, warnings=extra.warnings)
+    values = {**known, **extra.entries, **environment}
+    return _load(source, values, str(path), strict=strict, warnings=extra.warnings, collector=collector)
 
 
 def env_file_beside(config: Path) -> Path | None:
@@ -125,6 +129,7 @@ def _load(
     *,
     strict: bool,
     warnings: tuple[Finding, ...] = (),
+    collector: str | None = None,
 ) -> LoadedConfig:
     report = source.report(file)
     substitution = Substitution(environment, report)
@@ -135,6 +140,8 @@ def _load(
     if isinstance(usable, dict):
         usable.setdefault("version", CURRENT_VERSION)
         migrated = migrate(usable, report)
+        if collector is not None:
+            collect_here(migrated, collector, report)
         rendered = normalise(migrated, environment, report)
         hashed = normalise_edges(rendered, environment, Path(file).parent if file else Path(), report)
         check(migrated, rendered, environment, report)

@@ -14,7 +14,7 @@ from planoctl.private_files import write_private
 DRAIN_SECONDS = 30.0
 """How long open requests may take to finish when an instance stops."""
 
-Component = Literal["extproc", "brightstaff", "envoy", "mock-provider"]
+Component = Literal["extproc", "brightstaff", "envoy", "mock-provider", "trace-collector"]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +70,8 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     demo: bool = False
     watch: bool = False
+    tracing_port: int | None = None
+    """Where a trace collector on this host listens; None to leave tracing to the configuration."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

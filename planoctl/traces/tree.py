@@ -13,7 +13,7 @@ from planoctl.traces.span import Trace, end_nanoseconds, start_nanoseconds
 
 _DURATION = 9
 _GAP = 2
-_TIMELINE_FROM = 100
+_TIMELINE_FROM, _WIDE_FROM = 100, 160
 _NARROWEST_TEXT = 30
 _GUIDES = {True: ("└─ ", "   "), False: ("├─ ", "│  ")}
 _NARROW_GUIDES = {True: ("└", " "), False: ("├", "│")}
@@ -29,7 +29,9 @@ class Page:
     @property
     def timeline(self) -> int:
         """Columns of the time line; 0 for none."""
-        return min(self.width // 4, 50) if self.width >= _TIMELINE_FROM else 0
+        if self.width < _TIMELINE_FROM:
+            return 0
+        return self.width // 4 if self.width < _WIDE_FROM else self.width * 2 // 5
 
     @property
     def text(self) -> int:
@@ -96,13 +98,23 @@ class _Row:
         return prefix if len(prefix) <= most else "…" + prefix[1 - most :]
 
     def _wrapped(self, line: Text, prefix: tuple[str, str], *, columns: int | None = None) -> list[Text]:
-        """`line` within `columns`, or within the page's width, behind its prefix; what goes on is indented."""
+        """`line` within `columns`, or the page's width, behind its prefix; what does not fit goes on indented."""
         first, rest = prefix
+        if not self.page.wrap:
+            return [Text.assemble((first, "dim"), line)]
+        columns = columns or self.page.width
         hanging = rest + ("" if self.narrow else "  ")
-        columns = columns or (self.page.width if self.page.wrap else None)
-        room = None if columns is None else max(columns - max(cell_len(first), cell_len(hanging)), 1)
-        parts = [line] if room is None else list(line.wrap(self.console, room, overflow="fold"))
-        return [Text.assemble((hanging if index else first, "dim"), part) for index, part in enumerate(parts)]
+        head, *_ = self._fold(line, columns - cell_len(first))
+        shown = [Text.assemble((first, "dim"), head)]
+        left = line[len(head) :]
+        if left.plain.strip():
+            left = left[len(left) - len(left.plain.lstrip()) :]
+            parts = self._fold(left, columns - cell_len(hanging))
+            shown += [Text.assemble((hanging, "dim"), part) for part in parts]
+        return shown
+
+    def _fold(self, line: Text, columns: int) -> list[Text]:
+        return list(line.wrap(self.console, max(columns, 1), overflow="fold")) or [line]
 
     def _with_times(self, line: Text, style: str) -> Text:
         span, page = self.node.span, self.page
