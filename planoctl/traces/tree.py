@@ -14,7 +14,7 @@ from planoctl.traces.span import Trace, end_nanoseconds, start_nanoseconds
 _DURATION = 9
 _GAP = 2
 _TIMELINE_FROM, _WIDE_FROM = 100, 160
-_NARROWEST_TEXT = 30
+_NARROWEST_TEXT = 20
 _GUIDES = {True: ("└─ ", "   "), False: ("├─ ", "│  ")}
 _NARROW_GUIDES = {True: ("└", " "), False: ("├", "│")}
 
@@ -44,15 +44,16 @@ def draw(trace: Trace, page: Page, detail: Detail) -> Iterator[Text]:
     """The lines of a trace, none wider than the page if that wraps."""
     whole = period(trace["spans"])
     count = len(trace["spans"])
-    yield Text.assemble(
+    console = Console(width=page.width)
+    header = Text.assemble(
         ("Trace: ", f"bold {BRAND}"),
         (trace["trace_id"], "bold"),
         (f" ({milliseconds(whole.milliseconds)} total, {count} span{'' if count == 1 else 's'})", "dim"),
     )
+    yield from header.wrap(console, page.width, overflow="fold") if page.wrap else [header]
     placed = list(nodes(trace))
     deepest = max((len(node.ends) for node in placed), default=0)
     narrow = deepest * 3 > page.text // 2
-    console = Console(width=page.width)
     for node in placed:
         yield from _Row(node, whole, page, narrow, console).lines(detail)
 
