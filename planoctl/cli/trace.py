@@ -93,7 +93,8 @@ def listen(host: str, port: int, http_port: int | None, foreground: bool) -> Non
     success(f"Trace listener started (PID: {identity.pid})")
     _say_where(settings)
     at = _port_option(port)
-    say(f"Next:  planoctl trace{at}  ·  planoctl trace --list{at}  ·  planoctl trace stop{at}")
+    to = at if host in ("127.0.0.1", "0.0.0.0") else f"{at} --host {host}"  # noqa: S104 — compared, not bound
+    say(f"Next:  planoctl trace{to}  ·  planoctl trace --list{to}  ·  planoctl trace stop{at}")
 
 
 @trace.command()
@@ -142,10 +143,13 @@ def _check_ports(settings: "Settings") -> None:
     ports = {settings.port: "OTLP over gRPC", settings.http_port: "OTLP over HTTP"}
     wanted = [Address(settings.host, port, purpose) for port, purpose in ports.items() if port]
     if conflicts := find_conflicts(wanted):
+        port, reason = conflicts[0].address.port, conflicts[0].reason
         raise CliError(
-            f"Port {conflicts[0].address.port} is already in use by another process",
+            f"Port {port} is {reason} by another process"
+            if reason == "already in use"
+            else f"Cannot listen on {settings.host}: {reason}",
             details=[f"  • {conflict}" for conflict in conflicts],
-            remedy="stop that process, or choose other ports with --port and --http-port",
+            remedy="stop what is in the way, or choose with --host, --port and --http-port",
         )
 
 

@@ -56,7 +56,7 @@ class TraceStore:
         self._groups.move_to_end(group)
         if len(group.spans) < self.limits.spans_per_trace and group.size + len(encoded) <= self.limits.size:
             self._register(span, encoded, group)
-            self._shrink(group)
+            self._shrink()
         return encoded
 
     def traces(self) -> Iterator[tuple[str, list[bytes]]]:
@@ -132,12 +132,9 @@ class TraceStore:
         while len(self._groups) >= self.limits.traces:
             self._evict(next(iter(self._groups)))
 
-    def _shrink(self, kept: _Group) -> None:
+    def _shrink(self) -> None:
         while self._size > self.limits.size:
-            oldest = next(iter(self._groups))
-            if oldest is kept:
-                return
-            self._evict(oldest)
+            self._evict(next(iter(self._groups)))
 
     def _evict(self, group: _Group) -> None:
         del self._groups[group]

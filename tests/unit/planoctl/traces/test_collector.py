@@ -7,7 +7,9 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from typing import Any
 
+import grpc
 import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
@@ -19,6 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.trace import Status, StatusCode
 
+from plano_pb import trace_query_pb2 as pb
 from planoctl.traces.client import (
     CollectorUnavailable,
     NotACollector,
@@ -122,6 +125,21 @@ def test_more_than_a_message_may_hold_arrives_whole(collector: Running) -> None:
     assert {len(str(mapping(span["attributes"])["t"])) for span in oldest["spans"]} == {40_000}
 
 
+def test_answers_come_in_messages_that_any_client_takes(collector: Running) -> None:
+    for number in range(1, 161):
+        collector.send(export(Made(A, f"{number:x}", attributes={"t": "x" * 40_000})))
+    with grpc.insecure_channel(collector.address) as channel:  # with gRPC's limit of 4 MiB a message
+        ask: Any = channel.unary_stream(
+            "/plano.traces.v1.TraceQuery/GetTraces",
+            request_serializer=pb.TracesRequest.SerializeToString,
+            response_deserializer=pb.TracePart.FromString,
+        )
+        parts = list(ask(pb.TracesRequest(), timeout=20))
+    assert {part.trace_id for part in parts} == {A}
+    assert sum(len(part.spans) for part in parts) == 160
+    assert max(part.ByteSize() for part in parts) < 1.1 * 2**20
+
+
 def test_a_collector_keeps_to_its_limits(start: Start) -> None:
     collector = start(Limits(traces=2, spans_per_trace=4))
     collector.send(export(*FAILURE, *SUCCESS))
@@ -188,8 +206,6 @@ def test_without_a_collector_there_is_a_clear_error() -> None:
 
 def test_another_grpc_server_is_not_taken_for_a_collector() -> None:
     async def scenario() -> None:
-        import grpc
-
         server = grpc.aio.server()
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()

@@ -94,6 +94,28 @@ def test_many_traces_leave_no_registrations_behind() -> None:
     assert (store.trace_count, store.span_count, store.registrations) == (5, 5, 15)
 
 
+def test_a_parent_that_has_arrived_is_awaited_no_more_after_a_merge() -> None:
+    store = filled(Made(C, "7"), Made(A, "2", parent="1"), Made(A, "1"), Made(A, "3", parent="7"))
+    assert stored(store) == {C: ["7", "2", "1", "3"]}
+    assert store.registrations == 4 + 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_arrived_leaves_nothing_behind(seed: int) -> None:
+    chance = random.Random(seed)
+    store = TraceStore(Limits(traces=3, spans_per_trace=4))
+    for _ in range(300):
+        parent = f"{chance.randrange(40):x}" if chance.random() < 0.8 else ""
+        (span,) = spans(Made(chance.choice([A, B, C, "d" * 32, "e" * 32]), f"{chance.randrange(1, 40):x}", parent))
+        store.add(span)
+        assert store.trace_count <= 3
+        assert store.span_count == sum(len(found) for _, found in store.traces()) <= 12
+    for number in range(3):
+        for span in spans(Made(f"{number + 1:032x}", f"ff{number:x}")):
+            store.add(span)
+    assert (store.trace_count, store.span_count, store.registrations) == (3, 3, 6)
+
+
 def test_a_trace_keeps_no_more_spans_than_the_limit() -> None:
     store = TraceStore(Limits(spans_per_trace=500))
     for span in spans(*(Made(A, f"{number:x}") for number in range(1, 701))):
