@@ -7,7 +7,8 @@ from typing import Literal
 from planoctl.config.addresses import parse_base_url
 from planoctl.config.clusters import aws_region, is_signed
 from planoctl.config.headers import CHAIN_CLUSTER_SUFFIX, FIRST_CLUSTER_SUFFIX, STREAM_CLUSTER_SUFFIX
-from planoctl.config.runtime import ModelProvider, RuntimeConfig
+from planoctl.config.runtime import Listener, ModelProvider, RuntimeConfig
+from planoctl.render.xds import short_name
 
 Stage = Literal["first", "chain", "stream"]
 _STAGES: tuple[tuple[Stage, str], ...] = (
@@ -62,21 +63,21 @@ def chain_clusters(clusters: list[Cluster]) -> list[Cluster]:
     ]
 
 
-def jwks_cluster_name(index: int) -> str:
+def jwks_cluster_name(listener: Listener) -> str:
     """The cluster that the key set of a listener's tokens comes from."""
-    return f"plano-jwks-{index}"
+    return f"plano-jwks-{short_name(listener.name)}"
 
 
 def jwks_clusters(config: RuntimeConfig) -> list[Cluster]:
     """One cluster per listener whose tokens are checked with a key set from a URL."""
     clusters = []
-    for index, listener in enumerate(config.listeners):
+    for listener in config.listeners:
         url = listener.auth.jwt.jwks_url if listener.auth and listener.auth.jwt else None
         if url is not None:
             address = parse_base_url(url.partition("?")[0])
             clusters.append(
                 Cluster(
-                    name=jwks_cluster_name(index),
+                    name=jwks_cluster_name(listener),
                     host=address.host,
                     port=address.port,
                     tls=address.scheme == "https",

@@ -31,14 +31,14 @@ class Edge:
     guarded_route: Message
 
 
-def edge(listener: Listener, index: int, folder: Path, message_timeout: str) -> Edge:
-    """The parts of the listener at `index`, whose SDS files will be in `folder`."""
+def edge(listener: Listener, folder: Path, message_timeout: str) -> Edge:
+    """The parts of a listener whose SDS files will be in `folder`."""
     return Edge(
-        transport_socket=transport_socket(listener, index, folder),
+        transport_socket=transport_socket(listener, folder),
         network_filters=edge_filters.network_filters(listener),
         connection_manager=edge_filters.connection_manager(listener),
         early_mutations=edge_filters.early_mutations(listener),
-        http_filters=edge_filters.http_filters(listener, jwks_cluster_name(index)),
+        http_filters=edge_filters.http_filters(listener, jwks_cluster_name(listener)),
         authenticating=edge_filters.authenticating_sidecar(listener, message_timeout),
         sidecar_fields=edge_filters.sidecar_fields(listener),
         virtual_host=edge_filters.virtual_host(listener.cors),

@@ -6,6 +6,7 @@ from typing import Any
 
 from planoctl.config.edge import ListenerTls
 from planoctl.config.runtime import Listener
+from planoctl.render.xds import short_name
 
 _TYPE = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3."
 _CERTIFICATES, _CERTIFICATE_REFERENCES = "tls_certificates", "tls_certificate_sds_secret_configs"
@@ -13,7 +14,7 @@ _AUTHORITIES, _AUTHORITY_REFERENCE = "validation_context", "validation_context_s
 _VERSIONS = {"1.2": "TLSv1_2", "1.3": "TLSv1_3"}
 
 
-def transport_socket(listener: Listener, index: int, folder: Path) -> dict[str, Any] | None:
+def transport_socket(listener: Listener, folder: Path) -> dict[str, Any] | None:
     """Envoy's transport socket for a listener with TLS; `folder` will hold its `secret_files`."""
     tls = listener.tls
     if tls is None:
@@ -21,23 +22,25 @@ def transport_socket(listener: Listener, index: int, folder: Path) -> dict[str, 
     common: dict[str, Any] = {
         "alpn_protocols": ["h2", "http/1.1"],
         "tls_params": {"tls_minimum_protocol_version": _VERSIONS[tls.min_version]},
-        _CERTIFICATE_REFERENCES: [_reference("certificate", index, folder)],
+        _CERTIFICATE_REFERENCES: [_reference("certificate", listener, folder)],
     }
     context: dict[str, Any] = {"@type": f"{_TYPE}DownstreamTlsContext", "common_tls_context": common}
     if tls.client_ca is not None:
-        common[_AUTHORITY_REFERENCE] = _reference("client-ca", index, folder)
+        common[_AUTHORITY_REFERENCE] = _reference("client-ca", listener, folder)
         context["require_client_certificate"] = tls.require_client_certificate is not False
     return {"name": "envoy.transport_sockets.tls", "typed_config": context}
 
 
-def secret_files(listener: Listener, index: int) -> dict[str, str]:
+def secret_files(listener: Listener) -> dict[str, str]:
     """The SDS files of a listener by name. They hold paths, no key."""
     tls = listener.tls
     if tls is None:
         return {}
-    files = {_file("certificate", index): _document("certificate", {"tls_certificate": _certificate(tls)})}
+    files = {_file("certificate", listener): _document("certificate", {"tls_certificate": _certificate(tls)})}
     if tls.client_ca is not None:
-        files[_file("client-ca", index)] = _document("client-ca", {"validation_context": _authorities(tls.client_ca)})
+        files[_file("client-ca", listener)] = _document(
+            "client-ca", {"validation_context": _authorities(tls.client_ca)}
+        )
     return files
 
 
@@ -53,12 +56,12 @@ def with_files(resource: dict[str, Any], listener: Listener | None) -> dict[str,
     return resource
 
 
-def _file(kind: str, index: int) -> str:
-    return f"{kind}-{index}.yaml"
+def _file(kind: str, listener: Listener) -> str:
+    return f"{kind}-{short_name(listener.name)}.yaml"
 
 
-def _reference(kind: str, index: int, folder: Path) -> dict[str, Any]:
-    source = {"path": str(folder / _file(kind, index)), "watched_directory": {"path": str(folder)}}
+def _reference(kind: str, listener: Listener, folder: Path) -> dict[str, Any]:
+    source = {"path": str(folder / _file(kind, listener)), "watched_directory": {"path": str(folder)}}
     return {"name": kind, "sds_config": {"resource_api_version": "V3", "path_config_source": source}}
 
 

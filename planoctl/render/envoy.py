@@ -112,7 +112,7 @@ def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str
         BOOTSTRAP: bootstrap,
         STATIC: static_bootstrap(yaml.safe_load(bootstrap), _with_files(listeners, config), clusters),
         CLUSTERS: discovery_file(clusters),
-        **ChainMap(*(secret_files(listener, index) for index, listener in enumerate(config.listeners))),
+        **ChainMap(*map(secret_files, config.listeners)),
         **split_routes(listeners, str(deployment.envoy_dir.absolute())),
     }
 
@@ -127,10 +127,7 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
     folder = deployment.envoy_dir.absolute()
     clusters = provider_clusters(config)
     message_timeout = f"{_MESSAGE_SECONDS + config.overrides.routing_timeout_ms / 1000:g}s"
-    listeners = [
-        _listener(listener, edge(listener, index, folder, message_timeout), config)
-        for index, listener in enumerate(config.listeners)
-    ]
+    listeners = [_listener(each, edge(each, folder, message_timeout), config) for each in config.listeners]
     if routing_model(config, ModelRegistry(config)) is not None:
         listeners.append(_internal_listener(folder, message_timeout, config))
     return {
@@ -193,7 +190,7 @@ def _internal_listener(folder: Path, message_timeout: str, config: RuntimeConfig
         max_retries=0,
         template="model_listener.yaml.j2",
         prefix="/",
-        edge=edge(unguarded, len(config.listeners), folder, message_timeout),
+        edge=edge(unguarded, folder, message_timeout),
         local_replies=local_replies(config.overrides.max_request_bytes),
         body_limit=config.overrides.buffer_limit_bytes,
         internal=True,

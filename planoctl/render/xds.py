@@ -63,8 +63,13 @@ def split_routes(listeners: Sequence[Resource], folder: str) -> dict[str, str]:
 
 
 def routes_file(listener: str) -> str:
-    """The name of the file with the routes of a listener, whose own name may be no file name."""
-    return f"{_ROUTES_PREFIX}{hashlib.sha256(listener.encode()).hexdigest()[:8]}.yaml"
+    """The name of the file with the routes of a listener."""
+    return f"{_ROUTES_PREFIX}{short_name(listener)}.yaml"
+
+
+def short_name(listener: str) -> str:
+    """Stands for a listener in names of files and clusters: its own name may be no file name, its place may change."""
+    return hashlib.sha256(listener.encode()).hexdigest()[:8]
 
 
 def is_routes_file(name: str) -> bool:
