@@ -1,0 +1,113 @@
+"""Spans from the local trace collector, which is started if there is none."""
+
+import asyncio
+import contextlib
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from importlib import import_module
+from typing import Any
+
+from planoctl.obs.sources import SourceError
+from planoctl.obs.spans import Span
+
+_WAITING = 20_000
+"""Spans kept for a console that does not keep up; the oldest are dropped."""
+_REMEMBERED = 50_000
+"""Spans known by their ids, so that none is counted twice after a reconnection."""
+_RETRY_SECONDS = 1.0
+_BATCH = 200
+
+
+class CollectorSource:
+    """Spans as a collector hands them out, those it has stored first. A lost connection is made again."""
+
+    def __init__(self, address: str) -> None:
+        self.label = f"OTLP {address}"
+        self.state = ""
+        self.dropped = 0
+        self._address = address
+        self._waiting: deque[Span] = deque()
+        self._failure: SourceError | None = None
+        self._known: dict[tuple[Any, Any], None] = {}
+
+    async def spans(self) -> AsyncIterator[Span]:
+        arrived = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        # A daemon, since a blocked gRPC call cannot be ended from here and must not keep the process.
+        threading.Thread(target=self._watch, args=(loop, arrived), name="obs-spans", daemon=True).start()
+        while self._failure is None or self._waiting:
+            await arrived.wait()
+            arrived.clear()
+            for number in range(len(self._waiting)):
+                span = self._waiting.popleft()
+                if self._is_new(span):
+                    yield span
+                if number % _BATCH == 0:
+                    await asyncio.sleep(0)
+        raise self._failure
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
+        """The thread: put spans where `spans` finds them, until the loop has gone."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for spans any more
+            while self._failure is None:
+                for span in self._attempt():
+                    if len(self._waiting) >= _WAITING:
+                        with contextlib.suppress(IndexError):
+                            self._waiting.popleft()
+                            self.dropped += 1
+                    self._waiting.append(span)
+                    loop.call_soon_threadsafe(arrived.set)
+                loop.call_soon_threadsafe(arrived.set)
+                if self._failure is None:
+                    threading.Event().wait(_RETRY_SECONDS)
+
+    def _attempt(self) -> Iterator[Span]:
+        """The spans of one connection."""
+        client = import_module("planoctl.traces.client")
+        try:
+            for span in client.watch_spans(self._address):
+                self.state = ""
+                yield span
+        except client.NotACollector as error:
+            self._failure = SourceError(f"{error}: stop it, or choose another --port")
+        except client.CollectorUnavailable:
+            self.state = "collector gone · reconnecting"
+
+    def _is_new(self, span: Span) -> bool:
+        key = (span.get("traceId"), span.get("spanId"))
+        if key in self._known:
+            return False
+        self._known[key] = None
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return True
+
+
+@contextlib.contextmanager
+def running_collector(host: str, port: int) -> Iterator[tuple[str, bool]]:
+    """A collector at this address while the block lasts: its `host:port`, and whether it was started for the block.
+
+    One that was there before stays. Raises SourceError if there is none and none can be started.
+    """
+    background = import_module("planoctl.traces.background")
+    address = background.local_address(host, port)
+    if background.collector_at(host, port) is not None:
+        yield address, False
+        return
+    settings = import_module("planoctl.traces.collector").Settings(host=host, port=port, http_port=_http_port(port))
+    try:
+        identity = background.start(settings)
+    except background.NotStarted as error:
+        raise SourceError(
+            f"nothing to get spans from on {address}, and no collector could be started there: {error}\n"
+            + "\n".join(error.lines)
+        ) from error
+    try:
+        yield address, True
+    finally:
+        background.stop(port, identity)
+
+
+def _http_port(port: int) -> int | None:
+    return port + 1 if port < 65535 else None
