@@ -14,7 +14,7 @@ from textual.widgets import Input, Static
 from planoctl.obs import panels
 from planoctl.obs.columns import Table
 from planoctl.obs.detail import DetailScreen
-from planoctl.obs.filters import EVERYTHING, Filter, FilterError, parse_filter
+from planoctl.obs.filters import EVERYTHING, Filter, FilterError, exactly, parse_filter
 from planoctl.obs.grid import Grid
 from planoctl.obs.help import HelpScreen
 from planoctl.obs.sources import SourceError, SpanSource
@@ -255,10 +255,10 @@ def _requests_of(table: Table, group: Group) -> str:
     """The filter for the requests of a row."""
     key = group.key
     if isinstance(key, ErrorKey):
-        return f"status:{key.status or ''} model:{key.model}".replace("status: ", "status:error ")
+        return f"status:{key.status or ''} status:error {exactly('model', key.model)}"
     if isinstance(key, ModelKey):
-        return f"model:{key.model} provider:{key.provider}"
-    return f"{'route' if table is ROUTES else 'session'}:{key}"
+        return f"{exactly('model', key.model)} {exactly('provider', key.provider)}"
+    return exactly("route" if table is ROUTES else "session", key)
 
 
 def _tabs(active: Table) -> str:

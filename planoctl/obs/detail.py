@@ -13,10 +13,10 @@ from textual.widgets import Static
 
 from planoctl.obs import formats, panels
 from planoctl.obs.calls import Call
+from planoctl.obs.labelled import LABEL_COLUMNS, labelled
 from planoctl.obs.look import style
 from planoctl.obs.spans import Value
 
-_LABEL_COLUMNS = 14
 _MIN_BAR, _MAX_BAR = 10, 80
 _HINTS = (("esc", "back"), ("↑↓", "scroll"), ("←", "newer"), ("→", "older"))
 
@@ -55,7 +55,8 @@ class DetailScreen(ModalScreen[None]):
     CSS = """
     DetailScreen { background: $background; }
     #detail { border: round #969FF4; padding: 0 1; height: 1fr; border-title-color: #969FF4;
-              border-subtitle-color: #8a8a8a; scrollbar-size-vertical: 1; }
+              border-subtitle-color: #8a8a8a; scrollbar-size-vertical: 1;
+              scrollbar-color: #4a4d6a; scrollbar-background: #1e1e1e; }
     #detail-keys { height: 1; }
     """
 
@@ -115,7 +116,7 @@ def _figures(call: Call, width: int) -> Text:
         ("trace", call.trace_id or None, "dim"),
         ("span", " ".join(filter(None, (call.span_id, call.name))) or None, "dim"),
     ]
-    return _rows([(label, value, name) for label, value, name in rows if value is not None], width)
+    return labelled([(label, value, name) for label, value, name in rows if value is not None], width)
 
 
 def _reason(call: Call) -> str | None:
@@ -137,52 +138,37 @@ def _token_parts(call: Call) -> Iterator[str]:
 
 def _timings(call: Call, width: int) -> Text:
     text = _heading("timing", width)
-    bar = timing_bar(call, max(_MIN_BAR, min(_MAX_BAR, width - _LABEL_COLUMNS)))
+    bar = timing_bar(call, max(_MIN_BAR, min(_MAX_BAR, width - LABEL_COLUMNS)))
     if bar is None:
         return text.append("\nthe span tells no duration", style("dim"))
-    text.append("\n" + " " * _LABEL_COLUMNS).append_text(bar)
+    text.append("\n" + " " * LABEL_COLUMNS).append_text(bar)
     rows = [("█ first token", formats.milliseconds(call.ttft_ms), "wait")] if call.ttft_ms is not None else []
     generating = max(0.0, (call.duration_ms or 0.0) - (call.ttft_ms or 0.0))
     rate = f" · {formats.token_rate(call.tokens_per_second)}" if call.tokens_per_second else ""
     rows.append(("▒ answer", formats.milliseconds(generating) + rate, "generate"))
     rows.append(("  together", formats.milliseconds(call.duration_ms), ""))
-    return text.append("\n").append_text(_rows(rows, width))
+    return text.append("\n").append_text(labelled(rows, width))
 
 
 def _events(call: Call, width: int) -> Text:
     text = _heading("events", width)
     for event in call.events:
         offset = f"+{formats.milliseconds(max(0, event.time_ns - call.start_ns) / 1e6)}" if event.time_ns else ""
-        text.append("\n").append_text(_rows([(offset, event.name, "strong")], width))
+        text.append("\n").append_text(labelled([(offset, event.name, "strong")], width))
         for key, value in event.attributes:
-            text.append("\n").append_text(_rows([("", f"{key} = {value}", "dim")], width))
+            text.append("\n").append_text(labelled([("", f"{key} = {_written(value)}", "dim")], width))
     return text
 
 
 def _attributes(attributes: Sequence[tuple[str, Value]], width: int) -> Text:
     longest = min(max(len(key) for key, _ in attributes) + 2, width // 2)
-    rows = [(key, str(value), "") for key, value in sorted(attributes)]
-    return _heading("attributes", width).append("\n").append_text(_rows(rows, width, longest))
+    rows = [(key, _written(value), "") for key, value in sorted(attributes)]
+    return _heading("attributes", width).append("\n").append_text(labelled(rows, width, columns=longest))
+
+
+def _written(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _heading(title: str, width: int) -> Text:
-    return Text(f"── {title} ".ljust(width, "─"), style("brand"), end="")
-
-
-def _rows(rows: Sequence[tuple[str, str, str]], width: int, label_columns: int = _LABEL_COLUMNS) -> Text:
-    """Labels with values beside them; a long value goes on below itself."""
-    lines = []
-    for label, value, name in rows:
-        shown = formats.cut(label, label_columns - 1).ljust(label_columns)
-        for part in _wrapped(value, width - label_columns):
-            line = Text(shown, style("dim"), no_wrap=True, end="").append(part, style(name))
-            lines.append(line)
-            shown = " " * label_columns
-    return Text("\n").join(lines)
-
-
-def _wrapped(value: str, columns: int) -> list[str]:
-    columns = max(10, columns)
-    return [
-        line[start : start + columns] for line in value.split("\n") for start in range(0, max(1, len(line)), columns)
-    ]
+    return Text(end="").append(f"── {title} ".ljust(width, "─"), style("brand"))

@@ -1,5 +1,6 @@
 """What the user wants to see: `model:gpt* status:4xx -session:abc text`."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ _FIELDS: dict[str, Callable[[Call], tuple[str | None, ...]]] = {
     "request": lambda call: (call.request_id, call.trace_id),
 }
 _ANY = ("model", "provider", "session", "route", "request")
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
 KEYS = ("model", "provider", "session", "route", "status", "request")
 
 
@@ -42,40 +44,49 @@ def parse_filter(text: str) -> Filter:
     """Conditions apart by spaces; raises FilterError.
 
     `key:value` looks for the value within the field, in any letter case; with a `*` the pattern has to match all of it,
-    and `key:` alone asks for calls without the field. A word without a key may be in any field. `-` turns a condition
-    around.
+    as with `key=value`; `key:` alone asks for calls without the field. A word without a key may be in any field. `-`
+    turns a condition around; quotes hold spaces together.
     """
-    words = text.split()
-    return Filter(" ".join(words), tuple(_condition(word) for word in words))
+    words = _WORD.findall(text)
+    return Filter(" ".join(words), tuple(_condition(word.replace('"', "")) for word in words))
+
+
+def exactly(key: str, value: str) -> str:
+    """The condition that a field has this value."""
+    value = value.replace('"', "*")
+    return f'{key}="{value}"' if re.search(r"\s", value) else f"{key}={value}"
 
 
 def _condition(word: str) -> Callable[[Call], bool]:
     if word.startswith("-") and len(word) > 1:
         inner = _condition(word[1:])
         return lambda call: not inner(call)
-    key, separator, value = word.partition(":")
+    key, separator, value = (*re.split("([:=])", word, maxsplit=1), "", "")[:3]
     if not separator:
         return _fields(_ANY, word)
     if key.lower() == "status":
         return _status(value.lower())
     if key.lower() in _FIELDS:
-        return _fields((key.lower(),), value)
+        return _fields((key.lower(),), value, whole=separator == "=")
     raise FilterError(f"no field {key!r}: use {', '.join(KEYS)}")
 
 
-def _fields(keys: tuple[str, ...], wanted: str) -> Callable[[Call], bool]:
+def _fields(keys: tuple[str, ...], wanted: str, *, whole: bool = False) -> Callable[[Call], bool]:
     wanted = wanted.lower()
+    whole = whole or "*" in wanted
     read = [_FIELDS[key] for key in keys]
 
     def holds(call: Call) -> bool:
         values = [value.lower() for fields in read for value in fields(call) if value]
-        return any(_matches(value, wanted) for value in values) if wanted else not values
+        return any(_matches(value, wanted, whole=whole) for value in values) if wanted else not values
 
     return holds
 
 
-def _matches(value: str, wanted: str) -> bool:
-    return fnmatchcase(value, wanted.replace("[", "[[]")) if "*" in wanted else wanted in value
+def _matches(value: str, wanted: str, *, whole: bool) -> bool:
+    if not whole:
+        return wanted in value
+    return fnmatchcase(value, wanted.replace("[", "[[]").replace("?", "[?]"))
 
 
 def _status(wanted: str) -> Callable[[Call], bool]:

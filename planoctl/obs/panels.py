@@ -56,12 +56,12 @@ def totals(view: View, width: int) -> Text:
 def compact(view: View, width: int) -> Text:
     """The totals and the newest call in four lines, for small terminals."""
     tally = view.totals.all
-    cost: list[Piece] = [_SEPARATOR, ("cost ", "dim"), (_cost(tally), "strong")]
-    sessions: list[Piece] = (
-        [_SEPARATOR, (f"{len(view.totals.sessions):,} sessions", "")] if view.totals.sessions else []
-    )
+    mark = "+" if tally.unpriced and tally.cost_usd else ""
+    cost: list[Piece] = [_SEPARATOR, ("cost ", "dim"), (formats.cost(tally.cost_usd) + mark, "strong")]
+    known = len(view.totals.sessions)
+    sessions: list[Piece] = [_SEPARATOR, (f"{known:,}", ""), (" sessions", "dim")] if known else []
     latency = _percentiles(view.latency, formats.level_of_latency)
-    ttft: list[Piece] = [("   TTFT ", "dim"), *_percentiles(view.ttft, formats.level_of_ttft)]
+    ttft: list[Piece] = [("   TTFT ", "dim"), *_percentiles(view.ttft, formats.level_of_ttft, named=False)]
     call = view.newest
     newest: list[Piece] = [("waiting for spans…", "dim")]
     if call is not None:

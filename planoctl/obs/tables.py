@@ -27,6 +27,13 @@ def _model(call: Call) -> Cell:
     return f"{name} ⟳" if call.is_streaming else name, ""
 
 
+def _requested(call: Call) -> str:
+    """What the client asked for, where that is not what served it."""
+    requested = call.request_model
+    same = requested is None or bare_model(call.provider, requested) == bare_model(call.provider, call.model)
+    return formats.NOTHING if same else str(requested)
+
+
 def _status(call: Call) -> Cell:
     return (
         formats.status(call.status_code, failed=call.failed),
@@ -41,8 +48,8 @@ RECENT = Table(
         Column("time", 8, lambda call: (formats.clock(call.start_ns), "dim"), left=True),
         Column("model", 18, _model, stretch=_MODEL_COLUMNS, left=True),
         Column("provider", 10, lambda call: plain(call.provider), fold=5, stretch=14, left=True),
-        Column("requested", 10, lambda call: known(call.request_model or formats.NOTHING), 9, 24, True,
-               _any_call(lambda call: call.request_model and call.request_model != call.model)),
+        Column("requested", 10, lambda call: known(_requested(call)), 9, 24, True,
+               _any_call(lambda call: _requested(call) != formats.NOTHING)),
         Column("route", 8, lambda call: known(call.route_name or formats.NOTHING, "brand"), 4, 18, True,
                _any_call(lambda call: call.route_name)),
         Column("session", 8, lambda call: known(call.session_id or formats.NOTHING), 10, 18, True,
@@ -105,8 +112,8 @@ MODELS = Table(
         Column("provider", 10, lambda group: _provider_of(group.key), 5, 14, True),
         _REQUESTS,
         Column("err", 5, _FAILURES.cell, 4),
-        Column("input", 6, lambda group: plain(formats.short_count(group.tally.fresh_tokens))),
-        Column("output", 6, lambda group: plain(formats.short_count(group.tally.output_tokens))),
+        Column("input", 7, lambda group: plain(formats.short_count(group.tally.fresh_tokens))),
+        Column("output", 7, lambda group: plain(formats.short_count(group.tally.output_tokens))),
         Column("cache wr", 8, lambda group: known(_short(group.tally.cache_write)), 3),
         Column("cache rd", 8, lambda group: known(_short(group.tally.cache_read)), 2),
         Column("tok/s", 7, lambda group: known(formats.token_rate(group.tally.tokens_per_second)), 1),
