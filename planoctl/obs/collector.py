@@ -5,7 +5,9 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from planoctl.obs.sources import SourceError
@@ -23,48 +25,53 @@ class CollectorSource:
     """Spans as a collector hands them out, those it has stored first. A lost connection is made again."""
 
     def __init__(self, address: str) -> None:
-        self.label = f"OTLP {address}"
         self.state = ""
         self.dropped = 0
         self._address = address
-        self._waiting: deque[Span] = deque()
+        self._waiting: deque[Span] = deque(maxlen=_WAITING)
         self._failure: SourceError | None = None
+        self._over = threading.Event()
         self._known: dict[tuple[Any, Any], None] = {}
+
+    @property
+    def label(self) -> str:
+        lost = f" · {self.dropped:,} spans dropped" if self.dropped else ""
+        return f"OTLP {self._address}{lost}"
 
     async def spans(self) -> AsyncIterator[Span]:
         arrived = asyncio.Event()
-        loop = asyncio.get_running_loop()
+        client = import_module("planoctl.traces.client")
+        watcher = partial(self._watch, client, asyncio.get_running_loop(), arrived)
         # A daemon, since a blocked gRPC call cannot be ended from here and must not keep the process.
-        threading.Thread(target=self._watch, args=(loop, arrived), name="obs-spans", daemon=True).start()
-        while self._failure is None or self._waiting:
-            await arrived.wait()
-            arrived.clear()
-            for number in range(len(self._waiting)):
-                span = self._waiting.popleft()
-                if self._is_new(span):
-                    yield span
-                if number % _BATCH == 0:
-                    await asyncio.sleep(0)
+        threading.Thread(target=watcher, name="obs-spans", daemon=True).start()
+        try:
+            while self._failure is None or self._waiting:
+                await arrived.wait()
+                arrived.clear()
+                while self._waiting:
+                    span = self._waiting.popleft()
+                    if self._is_new(span):
+                        yield span
+                    if len(self._waiting) % _BATCH == 0:
+                        await asyncio.sleep(0)  # a flood of spans must not keep the console from drawing
+        finally:
+            self._over.set()
         raise self._failure
 
-    def _watch(self, loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
-        """The thread: put spans where `spans` finds them, until the loop has gone."""
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits for spans any more
-            while self._failure is None:
-                for span in self._attempt():
-                    if len(self._waiting) >= _WAITING:
-                        with contextlib.suppress(IndexError):
-                            self._waiting.popleft()
-                            self.dropped += 1
+    def _watch(self, client: ModuleType, loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
+        """The thread: put spans where `spans` finds them, until nobody waits for them any more."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            while self._failure is None and not self._over.is_set():
+                for span in self._attempt(client):
+                    self.dropped += len(self._waiting) == self._waiting.maxlen
                     self._waiting.append(span)
                     loop.call_soon_threadsafe(arrived.set)
                 loop.call_soon_threadsafe(arrived.set)
                 if self._failure is None:
-                    threading.Event().wait(_RETRY_SECONDS)
+                    self._over.wait(_RETRY_SECONDS)
 
-    def _attempt(self) -> Iterator[Span]:
+    def _attempt(self, client: ModuleType) -> Iterator[Span]:
         """The spans of one connection."""
-        client = import_module("planoctl.traces.client")
         try:
             for span in client.watch_spans(self._address):
                 self.state = ""
