@@ -119,7 +119,7 @@ class ObsApp(App[None]):
         self.draw()
 
     def action_pause(self) -> None:
-        self._paused = None if self.paused else Moment.frozen(self.store)
+        self._paused = None if self.paused else Moment.of(self.store)
         self.draw()
 
     def action_filter(self) -> None:
@@ -171,7 +171,7 @@ class ObsApp(App[None]):
         """Show what is known now, or was known at the pause."""
         if not self._drawable or len(self.screen_stack) > 1:
             return
-        moment = self._paused or Moment.now(self.store)
+        moment = self._paused or Moment.of(self.store)
         self._drawn = (self.store.version, time.monotonic())
         view = view_of(moment, self.filter)
         self._lay_out(view)

@@ -18,12 +18,8 @@ class Moment:
     version: int
 
     @classmethod
-    def now(cls, store: CallStore) -> "Moment":
-        """The present; the totals go on changing."""
-        return cls(store.snapshot(), store.totals, store.version)
-
-    @classmethod
-    def frozen(cls, store: CallStore) -> "Moment":
+    def of(cls, store: CallStore) -> "Moment":
+        """A copy: what is drawn line by line later has to be of one moment."""
         return cls(store.snapshot(), store.totals.copy(), store.version)
 
 

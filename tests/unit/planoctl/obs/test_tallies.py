@@ -51,7 +51,7 @@ def test_totals_add_up_over_sessions() -> None:
         _tokens(30, 15, **{"plano.session_id": "a"}),
         {"llm.usage.prompt_tokens": None},
     )
-    view = view_of(Moment.now(store))
+    view = view_of(Moment.of(store))
     assert (view.totals.all.input_tokens, view.totals.all.output_tokens) == (60, 30)
     assert view.totals.all.cost_usd == pytest.approx(0.006)
     assert (len(view.totals.sessions), view.session) == (2, "a")
@@ -72,10 +72,10 @@ def test_models_sum_what_was_read_from_and_written_to_the_cache() -> None:
 
 def test_only_routed_calls_count_as_hits_of_a_route() -> None:
     code = {"plano.route.name": "code", "llm.duration_ms": 100}
-    view = view_of(Moment.now(_store(code, code, {"plano.route.name": "chat"}, {})))
+    view = view_of(Moment.of(_store(code, code, {"plano.route.name": "chat"}, {})))
     shares = {group.key: (group.tally.requests, round(group.share, 2), group.p95) for group in view.routes}
     assert shares == {"code": (2, 0.67, 100.0), "chat": (1, 0.33, None)}
-    assert view_of(Moment.now(_store({}))).routes == []
+    assert view_of(Moment.of(_store({}))).routes == []
 
 
 def test_errors_are_counted_by_kind_and_model() -> None:
@@ -107,20 +107,20 @@ def test_there_are_never_more_groups_than_the_bound(monkeypatch: pytest.MonkeyPa
 
 def test_a_filter_sums_what_passes_it() -> None:
     store = _store(_tokens(10, 5, **{"llm.model": "a"}), _tokens(20, 5, **{"llm.model": "b"}), capacity=10)
-    view = view_of(Moment.now(store), parse_filter("model:b"))
+    view = view_of(Moment.of(store), parse_filter("model:b"))
     assert (view.totals.all.input_tokens, len(view.calls), view.buffered) == (20, 1, 2)
 
 
-def test_a_frozen_moment_does_not_change() -> None:
+def test_a_moment_does_not_change() -> None:
     store = _store(_tokens(10, 5))
-    frozen, live = Moment.frozen(store), Moment.now(store)
+    moment = Moment.of(store)
     store.add_span(span(2, _tokens(10, 5)))
-    assert (frozen.totals.all.requests, len(frozen.calls)) == (1, 1)
-    assert frozen.totals.models[ModelKey("openai", "gpt-4o")].requests == 1
-    assert live.totals.all.requests == 2
+    assert (moment.totals.all.requests, len(moment.calls)) == (1, 1)
+    assert moment.totals.models[ModelKey("openai", "gpt-4o")].requests == 1
+    assert Moment.of(store).totals.all.requests == 2
 
 
 def test_no_calls_have_no_percentiles() -> None:
-    view = view_of(Moment.now(_store()))
+    view = view_of(Moment.of(_store()))
     assert (view.latency, view.ttft, view.newest, view.last_error, view.session) == (None, None, None, None, None)
     assert Totals.of([]).all.tokens_per_second is None
