@@ -25,8 +25,8 @@ def latest(view: View, width: int) -> Text:
     call = view.newest
     if call is None:
         return Text("no request matches the filter" if view.filter else "waiting for spans…", style("dim"))
-    rows = [("model", [(formats.cut(bare_model(call.provider, call.model), _MODEL_COLUMNS), "strong"), *_stream(call)])]
-    rows.append(("provider", [(call.provider, "")]))
+    name = formats.cut(bare_model(call.provider, call.model), _MODEL_COLUMNS)
+    rows = [("model", [(name, "strong"), _SEPARATOR, (call.provider, ""), *_stream(call)])]
     if call.request_model and call.request_model != call.model:
         rows.append(("requested", [(call.request_model, "")]))
     if call.route_name:

@@ -19,7 +19,7 @@ def test_calls_are_printed_as_json_lines() -> None:
     done = _run("--replay", str(SPANS), "--json")
     assert done.exit_code == 0, done.output
     calls = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(calls) == 72
+    assert len(calls) == 71
     assert {call["provider"] for call in calls} == {"anthropic", "openai", "gemini", "ollama", "mycompany"}
     assert sum(call["cost_usd"] or 0 for call in calls) > 0
 

@@ -104,7 +104,7 @@ def _spans() -> list[dict[str, Any]]:
 async def test_every_line_fits_and_nothing_important_is_missing(size: tuple[int, int]) -> None:
     app = _app(FileSource(SPANS))
     async with app.run_test(size=size) as pilot:
-        await _settled(app, pilot, 72)
+        await _settled(app, pilot, 71)
         lines = _lines(app)
         assert [cell_len(line) for line in lines] == [size[0]] * size[1]
         text = "\n".join(lines)
@@ -113,11 +113,35 @@ async def test_every_line_fits_and_nothing_important_is_missing(size: tuple[int,
         assert ("by model" in text, "route share" in text) == (size[0] >= 120, size[0] >= 120)
 
 
+async def test_the_newest_request_is_shown_whole() -> None:
+    everything = {
+        "llm.model": "openai/gpt-4o",
+        "model.requested": "smart",
+        "plano.route.name": "code",
+        "llm.is_streaming": True,
+        "llm.usage.prompt_tokens": 1000,
+        "llm.usage.completion_tokens": 80,
+        "llm.usage.cached_input_tokens": 600,
+        "llm.time_to_first_token": 200,
+        "llm.duration_ms": 1000,
+        "llm.usage.total_cost_usd": 0.0123,
+    }
+    app = _app(Source(span(1, everything)))
+    async with app.run_test(size=(120, 38)) as pilot:
+        await _settled(app, pilot, 1)
+        panel = [line[:60] for line in _lines(app)[:9]]
+        for line, wanted in enumerate(
+            ("gpt-4o · openai  ⟳ stream", "smart", "code", "● ok", "1,000 in · 80 out · 600 cached",
+             "TTFT 200ms · lat 1.0s · 100 tok/s", "$0.0123"), start=1,
+        ):  # fmt: skip
+            assert wanted in panel[line]
+
+
 @pytest.mark.parametrize("size", [(20, 5), (40, 12), (300, 80)])
 async def test_odd_sizes_do_no_harm(size: tuple[int, int]) -> None:
     app = _app(FileSource(SPANS))
     async with app.run_test(size=size) as pilot:
-        await _settled(app, pilot, 72)
+        await _settled(app, pilot, 71)
         await pilot.press("tab", "enter", "down", "enter", "escape", "question_mark", "escape")
         assert len(_lines(app)) == size[1]
 
