@@ -33,7 +33,9 @@ COMMANDS = {
     "render": Entry("planoctl.cli.render:render", "Configuration", "Write the files to run the gateway elsewhere."),
     "diff": Entry("planoctl.cli.diff:diff", "Configuration", "Show what another configuration would change."),
     "route": Entry("planoctl.cli.route:route", "Configuration", "Show which models a prompt would go to, and why."),
-    "obs": Entry("planoctl.cli.obs:obs", "Observability", "Watch requests, tokens, cost, latency and errors live."),
+    "obs": Entry(
+        "planoctl.cli.obs:obs", "Observability", "Watch requests, models, tokens, cost, latency and errors live."
+    ),
     "agent": Entry(
         "planoctl.cli.agent:agent", "Containers", "Render a configuration, and roll out its changes to what runs."
     ),

@@ -33,7 +33,7 @@ _TRACING_HINT = "run `planoctl up --with-tracing`, or set `tracing: {random_samp
 )
 @click.option(
     "--capacity",
-    type=click.IntRange(1, 50_000),
+    type=click.IntRange(1, 20_000),
     metavar="N",
     default=1000,
     show_default=True,
