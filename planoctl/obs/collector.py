@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -40,7 +39,8 @@ class CollectorSource:
 
     async def spans(self) -> AsyncIterator[Span]:
         arrived = asyncio.Event()
-        client = import_module("planoctl.traces.client")
+        from planoctl.traces import client  # gRPC takes long to import
+
         watcher = partial(self._watch, client, asyncio.get_running_loop(), arrived)
         # A daemon, since a blocked gRPC call cannot be ended from here and must not keep the process.
         threading.Thread(target=watcher, name="obs-spans", daemon=True).start()
@@ -97,12 +97,14 @@ def running_collector(host: str, port: int) -> Iterator[tuple[str, bool]]:
 
     One that was there before stays. Raises SourceError if there is none and none can be started.
     """
-    background = import_module("planoctl.traces.background")
+    from planoctl.traces import background
+    from planoctl.traces.collector import Settings
+
     address = background.local_address(host, port)
     if background.collector_at(host, port) is not None:
         yield address, False
         return
-    settings = import_module("planoctl.traces.collector").Settings(host=host, port=port, http_port=_http_port(port))
+    settings = Settings(host=host, port=port, http_port=_http_port(port))
     try:
         identity = background.start(settings)
     except background.NotStarted as error:

@@ -22,8 +22,6 @@ import pytest
 from planoctl.port_check import free_port
 from tests.obs_spans import START_NS
 
-pytest.importorskip("planoctl.traces", reason="needs the trace collector")
-
 SECONDS = 60
 _ESCAPES = re.compile(r"\x1b\[[0-9;?<>=]*[a-zA-Z~]|\x1b[()][A-Z0-9]|\x1b[=>78]")
 
