@@ -41,7 +41,8 @@ class Worker:
         self._log = Sink(AccessLog(services.subscribers).take)
 
     async def apply(self, config: RuntimeConfig) -> None:
-        """Serve requests that begin from now on by `config`."""
+        """Serve requests that begin from now on by `config`. Raises ValueError and OSError for stores that it names."""
+        self._services.limits.configure(config)
         self.snapshot = Snapshot.of(config)
         self._services.health.configure(config.routing.failover)
 

@@ -1,5 +1,6 @@
 """Admitting requests within their limits, and settling what they have used. Shared by all streams of a worker."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,9 +21,11 @@ from hermesllm.prompt_text import output_limit, prompt_text, prompt_token_ids
 from hermesllm.tokenizer import estimate_tokens, vocabulary
 from hermesllm.usage import Usage
 from planoctl.config.registry import Candidate
-from planoctl.config.runtime import RateLimitStore
+from planoctl.config.runtime import RateLimitStore, RuntimeConfig
 
 log = logging.getLogger(__name__)
+
+_FAREWELL_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -84,11 +87,21 @@ class Limits:
 
     def __init__(self, store: RateLimitStore | None = None, path: Path | None = None) -> None:
         self._path = path
-        self._redis: Store | None = None
-        if store is not None and store.type == "redis":
-            from extproc.limits.redis_store import RedisStore  # a client that only few need
+        self._settings = store
+        self._redis = _redis_store(store)
+        self._dismissed: set[asyncio.Task[None]] = set()
 
-            self._redis = RedisStore(store.url or "")
+    def configure(self, config: RuntimeConfig) -> None:
+        """Keep quotas where `config` says from now on. Raises OSError, and ValueError for a Redis URL that is none."""
+        if config.ratelimits:
+            self.prepare()
+        if config.rate_limit_store == self._settings:
+            return
+        old, self._redis, self._settings = self._redis, _redis_store(config.rate_limit_store), config.rate_limit_store
+        if old is not None:
+            task = asyncio.create_task(_close_later(old))
+            self._dismissed.add(task)
+            task.add_done_callback(self._dismissed.discard)
 
     @cached_property
     def _host(self) -> LocalStore:
@@ -169,8 +182,27 @@ class Limits:
         return str(Reservation(held.number, tuple(kept)))
 
     async def close(self) -> None:
+        for task in self._dismissed:
+            task.cancel()
+        await asyncio.gather(*self._dismissed, return_exceptions=True)
         if self._redis is not None:
             await self._redis.close()
+
+
+def _redis_store(store: RateLimitStore | None) -> Store | None:
+    if store is None or store.type != "redis":
+        return None
+    from extproc.limits.redis_store import RedisStore  # a client that only few need
+
+    return RedisStore(store.url or "")
+
+
+async def _close_later(store: Store) -> None:
+    """When the requests that it was asked for are decided."""
+    try:
+        await asyncio.sleep(_FAREWELL_SECONDS)
+    finally:
+        await store.close()
 
 
 def _admission(plan: _Plan, outcome: Outcome) -> Admission:

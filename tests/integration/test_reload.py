@@ -69,6 +69,24 @@ def test_a_key_is_rotated_by_a_reload(cli: Cli, config: Path, port: int) -> None
     assert ask(port).status_code == 200
 
 
+def test_limits_and_keys_of_a_listener_come_into_force_by_a_reload(
+    cli: Cli, mock: RunningMock, config: Path, port: int
+) -> None:
+    cli.start("up", MOCK_KEY=KEY)
+    assert [ask(port).status_code for _ in range(3)] == [200] * 3
+    limit = {"model": "mock-gpt", "limit": {"requests": 1, "unit": "hour"}}
+    change(config, ratelimits=[limit])
+    cli.start("reload")
+    assert [ask(port).status_code for _ in range(3)] == [200, 429, 429]
+    guarded = {"name": "llm", "type": "model", "address": "127.0.0.1", "port": port}
+    change(config, ratelimits=[], listeners=[{**guarded, "auth": {"keys": [{"name": "me", "key": "$CLIENT_KEY"}]}}])
+    cli.start("reload", CLIENT_KEY="a-key-of-a-client")
+    assert ask(port).status_code == 401
+    assert "a-key-of-a-client" not in "".join(
+        path.read_text(errors="replace") for path in cli.paths.run_dir.rglob("*") if path.is_file()
+    )
+
+
 def test_a_listener_moves_to_another_port(cli: Cli, mock: RunningMock, config: Path, port: int) -> None:
     cli.start("up", MOCK_KEY=KEY)
     moved = free_port()

@@ -1,5 +1,6 @@
 import asyncio
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -241,3 +242,20 @@ async def test_redis_serves_as_well_and_its_absence_is_allowed_or_denied(
     finally:
         await limits.close()
         server.stop()
+
+
+async def test_a_changed_store_takes_over_and_a_bad_one_changes_nothing(tmp_path: Path) -> None:
+    def config(store: RateLimitStore) -> RuntimeConfig:
+        return RuntimeConfig(version="v0.4.0", rate_limit_store=store)
+
+    limits = Limits(RateLimitStore(), tmp_path / "quotas")
+    assert limits._redis is None
+    limits.configure(config(RateLimitStore(type="redis", url="redis://127.0.0.1:9")))
+    taken = limits._redis
+    assert taken is not None
+    with pytest.raises(ValueError):
+        limits.configure(config(RateLimitStore(type="redis", url="nonsense")))
+    assert limits._redis is taken
+    limits.configure(config(RateLimitStore()))
+    assert limits._redis is None
+    await limits.close()
