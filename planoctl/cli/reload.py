@@ -35,7 +35,7 @@ def reload(instance: Instance) -> None:
     began = time.monotonic()
     with exclusive(instance, patience=_PATIENCE_SECONDS):
         try:
-            prepared, outcome = _reload(instance)
+            prepared, outcome, changed = _reload(instance)
         except NotRunningError:
             raise
         except CliError as error:
@@ -43,15 +43,18 @@ def reload(instance: Instance) -> None:
             raise
         write_record(ReloadRecord(ok=True), instance.run_dir)
     print_findings(prepared.configuration.warnings)
-    success(f"reloaded {prepared.configuration.file} in {time.monotonic() - began:.1f} s")
+    success(f"reloaded {prepared.configuration.file} in {time.monotonic() - began:.1f} s: {changed}")
     if outcome.absent:
         say(f"  not running at the moment, will start with it: {', '.join(outcome.absent)}")
     if outcome.restart:
         say("  part of it needs a new Envoy: run `planoctl restart` when it suits")
 
 
-def _reload(instance: Instance) -> "tuple[Prepared, Outcome]":
+def _reload(instance: Instance) -> "tuple[Prepared, Outcome, str]":
+    """What was prepared, how it came into force, and one line of what changed."""
+    from planoctl.cli.compared import load_running
     from planoctl.cli.prepare import prepare_again
+    from planoctl.config.compare import changed_secrets, compare, summary
     from planoctl.config.pipeline import dump_rendered
     from planoctl.rollout.rollout import Rendered, RolloutFailed, roll_out
     from planoctl.supervise.control import find_running
@@ -60,8 +63,10 @@ def _reload(instance: Instance) -> "tuple[Prepared, Outcome]":
     running = find_running(instance.paths)
     if running is None:
         raise NotRunningError(f"Plano is not running (instance {instance.name})", remedy="run `planoctl up`")
+    before = load_running(instance)
     prepared = prepare_again(instance, running)
     loaded = prepared.configuration.loaded
+    changes = compare(before.runtime, loaded.runtime) + changed_secrets(before.secrets, loaded.secrets)
     try:
         outcome = roll_out(
             Rendered(dump_rendered(loaded.document), loaded.secrets, prepared.envoy_files), prepared.deployment
@@ -70,4 +75,4 @@ def _reload(instance: Instance) -> "tuple[Prepared, Outcome]":
         raise CliError(f"not reloaded: {error}", remedy=f"see the logs in {prepared.deployment.log_dir}") from error
     write_plan(prepared.plan, instance.plan_path)
     running.identity.send(signal.SIGHUP)
-    return prepared, outcome
+    return prepared, outcome, summary(changes) or "nothing changed"

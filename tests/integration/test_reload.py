@@ -50,7 +50,9 @@ def test_a_reload_serves_new_models_with_the_keys_that_the_gateway_has_and_stops
     pids = {name: cli.pid_of(name) for name in ("envoy", "extproc-0", "brightstaff")}
     assert ask(port, model="another").status_code == 404
     change(config, model_providers=[another(mock)])
-    assert "✓ reloaded" in cli.start("reload")
+    shown = cli.start("reload")
+    assert "✓ reloaded" in shown
+    assert "1 model added" in shown
     assert ask(port, model="another").json()["choices"][0]["message"]["content"]
     cli.write_config(port, mock.url)
     cli.start("reload")
@@ -63,9 +65,10 @@ def test_a_reload_serves_new_models_with_the_keys_that_the_gateway_has_and_stops
 def test_a_key_is_rotated_by_a_reload(cli: Cli, config: Path, port: int) -> None:
     cli.start("up", MOCK_KEY="the-wrong-one")
     assert ask(port).status_code == 401
-    cli.start("reload", MOCK_KEY=KEY)
+    shown = cli.start("reload", MOCK_KEY=KEY)
+    assert "1 variable changed" in shown
     assert ask(port).status_code == 200
-    cli.start("reload")  # this shell has no key: the last one stays
+    assert "nothing changed" in cli.start("reload")  # this shell has no key: the last one stays
     assert ask(port).status_code == 200
 
 
