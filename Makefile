@@ -7,7 +7,7 @@ PYTEST_WORKERS ?= 3
 FUZZ_EFFORT ?= 100
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test fuzz conformance image-check format docs bench reload-check soak install clean
+.PHONY: help demo demo-stop check test fuzz conformance faults chaos image-check format docs bench reload-check soak install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ conformance: $(VENV)/.installed-dev ## every client format × provider format th
 
 image-check: $(VENV)/.installed-dev ## run the Dockerfile's build without Docker, and then what it built
 	$(BIN)/python tests/image_check.py
+faults: $(VENV)/.installed-dev ## try every fault that can hit a gateway and write docs/faults.md (some minutes; as root also a full disk)
+	@$(BIN)/python -m tests.faults --write $(FAULTS_ARGS)
+
+chaos: $(VENV)/.installed-dev ## kill -9 of every process under load, twenty times (two minutes)
+	@$(BIN)/python -m tests.faults.chaos --write $(CHAOS_ARGS)
 
 format: $(VENV)/.installed-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .

@@ -79,13 +79,13 @@ class Admission:
     def reply(self) -> bytes:
         """The reply to the request's headers, on the way to a provider."""
         if self.identity is None and not self.removed:
-            return replies.CONTINUE_LISTENER_HEADERS
-        return replies.request_headers({}, self.removed, self._metadata(), see_response=True)
+            return replies.CONTINUE_REQUEST_HEADERS
+        return replies.request_headers({}, self.removed, self._metadata())
 
     def reply_for_service(self) -> bytes:
         """The same on the way to brightstaff, which may know the caller."""
         told = {} if self.identity is None else {IDENTITY: quote(self.identity)}
-        return replies.request_headers(told, (*self.removed, EDGE), self._metadata(), see_response=False)
+        return replies.request_headers(told, (*self.removed, EDGE), self._metadata())
 
     def _metadata(self) -> dict[str, str]:
         return {} if self.identity is None else {"identity": self.identity}

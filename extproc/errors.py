@@ -8,6 +8,7 @@ GatewayError (hermesllm.errors)
 ├── UnknownPath           404
 ├── MethodNotAllowed      405
 ├── NoCredential          400: the configuration has no key for the provider
+├── RequestTooSlow        408
 ├── BodyTooLarge          413
 ├── RateLimited           429: the gateway's own limits
 ├── LimitsUnavailable     503: the store of limits is away, and `rate_limit_store.on_error: deny`
@@ -146,6 +147,17 @@ class LimitsUnavailable(GatewayError):
         )
 
 
+class RequestTooSlow(GatewayError):
+    status = 408
+    code = "request_timeout"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request body did not arrive in time",
+            remedy="Send the whole request body without long pauses, or raise the listener's `timeout`.",
+        )
+
+
 class FiltersUnavailable(GatewayError):
     status = 501
     code = "filters_unavailable"
@@ -188,6 +200,8 @@ def local_error(status: int, limit: int) -> GatewayError:
     """Envoy refused the request before it had a provider; `limit` is the largest body, in bytes."""
     if status == BodyTooLarge.status:
         return BodyTooLarge(limit)
+    if status == RequestTooSlow.status:
+        return RequestTooSlow()
     return GatewayError(
         f"The gateway answered {status} before the request had a provider",
         status=status,

@@ -3,6 +3,7 @@
 An Exchange is made per attempt and never shared. It knows nothing of ext_proc messages: the stages speak those.
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _WITHOUT_BODY = (204, 205)
 _ANTHROPICS = frozenset({Format.ANTHROPIC, Format.COUNT_TOKENS})
 # Headers of a body, or of a place, that the client does not get.
 _REWRITTEN = ("content-length", "content-encoding", "location", "set-cookie")
+_AWS_KEY_ID = re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")  # AWS quotes the signature that it refuses
 _SHORTEST_SECRET = 6  # shorter ones are words that an error text may well contain
 _ANSWER_REMEDY = "Check that base_url points at the provider's API; try again if this happens rarely."
 _ENDLESS = 1 << 40  # a stream is not kept, so only its rate matters
@@ -294,7 +296,7 @@ class Exchange:
             key = secret.strip().encode()
             if len(key) >= _SHORTEST_SECRET and key in body:
                 body = body.replace(key, b"***")
-        return body
+        return _AWS_KEY_ID.sub(b"***", body) if self.candidate.provider.signed else body
 
     def _about(self, report: ErrorReport) -> ErrorReport:
         """The report with provider, model, remedy and request id."""

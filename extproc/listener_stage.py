@@ -275,6 +275,8 @@ class ListenerStage:
         return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, metadata)
 
     def _response_headers(self, message: pb.HttpHeaders) -> bytes:
+        if not self._headers:  # a filter before this one has answered
+            return replies.response_headers({}, (), BodyMode.NONE)
         headers = header_values(message)
         self._status = int(headers.get(":status", "0"))
         self._mark = headers.get(LOCAL_REPLY)

@@ -23,22 +23,7 @@ _BODY_MODES = {
     BodyMode.BUFFERED: pb.ProcessingMode.BodySendMode.BUFFERED,
 }
 
-# The listener stage wants to see the response of a request that it has seen, and of no other: a reply that Envoy makes
-# before that, to headers it cannot read for one, would wait for the sidecar in vain.
-_SEE_RESPONSE = pb.ProcessingResponse(
-    mode_override=pb.ProcessingMode(
-        request_header_mode=pb.ProcessingMode.HeaderSendMode.SEND,
-        response_header_mode=pb.ProcessingMode.HeaderSendMode.SEND,
-        request_body_mode=pb.ProcessingMode.BodySendMode.BUFFERED,
-        response_body_mode=pb.ProcessingMode.BodySendMode.NONE,
-        request_trailer_mode=pb.ProcessingMode.HeaderSendMode.SKIP,
-        response_trailer_mode=pb.ProcessingMode.HeaderSendMode.SKIP,
-    )
-).SerializeToString()
-
 CONTINUE_REQUEST_HEADERS = pb.ProcessingResponse(request_headers=pb.HeadersResponse()).SerializeToString()
-
-CONTINUE_LISTENER_HEADERS = CONTINUE_REQUEST_HEADERS + _SEE_RESPONSE
 
 CONTINUE_RESPONSE_BODY = pb.ProcessingResponse(response_body=pb.BodyResponse()).SerializeToString()
 
@@ -158,13 +143,9 @@ def _headers(changes: Mapping[str, str], removed: Iterable[str] = ()) -> bytes:
     return _field(_HEADER_MUTATION, b"".join(pieces)) if pieces else b""
 
 
-def request_headers(
-    changes: Mapping[str, str], removed: Iterable[str], metadata: Mapping[str, str], *, see_response: bool
-) -> bytes:
+def request_headers(changes: Mapping[str, str], removed: Iterable[str], metadata: Mapping[str, str]) -> bytes:
     """Header changes before the body is read; `metadata` is merged with that of later replies."""
     reply = _field(_REQUEST_HEADERS, _field(_COMMON, _headers(changes, removed)))
-    if see_response:
-        reply += _SEE_RESPONSE
     return reply + _metadata(metadata) if metadata else reply
 
 

@@ -10,6 +10,7 @@ from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartReque
 
 LOOPBACK = "127.0.0.1"
 _LONGEST_STREAM_SECONDS = 3600
+_DISCREET = ",".join(f"{name}:info" for name in ("http", "http2", "router", "ext_proc", "aws", "lua", "client"))
 
 
 def listener_url(listener: Listener) -> str:
@@ -20,8 +21,8 @@ def listener_url(listener: Listener) -> str:
 def _listener_probe(listener: Listener) -> Probe:
     """Over TLS, and where connections are counted, it is enough that Envoy listens: the admin interface tells more."""
     if listener.tls is not None or listener.max_connections is not None:
-        return Probe(kind="port", target=f"{_reachable(listener.address)}:{listener.port}")
-    return Probe(kind="http", target=f"{listener_url(listener)}/healthz")
+        return Probe(kind="port", target=f"{_reachable(listener.address)}:{listener.port}", only_at_start=True)
+    return Probe(kind="http", target=f"{listener_url(listener)}/healthz", only_at_start=True)
 
 
 def wanted_addresses(config: RuntimeConfig, deployment: Deployment) -> list[Address]:
@@ -58,6 +59,7 @@ def build_plan(
         hidden_environment=secret_names,
         envoy_version=envoy_version,
         config=str(config_file),
+        drain_seconds=request.drain_seconds,
         request=request,
         deployment=deployment,
     )
@@ -200,17 +202,18 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
     """How Envoy is started.
 
     Hot restart is off: it is never used, and its shared memory would outlive each start. The component `main` is quiet
-    because it lists every extension at each start. The drain time is that of listeners which a changed configuration
-    replaces: their connections end with the answer to their next request, and what streams even then is cut.
+    because it lists every extension at each start; those that write headers and bodies into their log, keys included,
+    never say more than `info`. The drain time is that of listeners which a changed configuration replaces: their
+    connections end with the answer to their next request, and what streams even then is cut.
     """
-    quiet = ("--component-log-level", "main:warning") if deployment.log_level == "info" else ()
+    quiet = "main:warning" if deployment.log_level == "info" else _DISCREET
     return (
         binary,
         *("-c", str(deployment.bootstrap_path)),
         "--disable-hot-restart",
         *("--concurrency", str(deployment.concurrency)),
         *("--log-level", deployment.log_level),
-        *quiet,
+        *("--component-log-level", quiet),
         *("--drain-time-s", f"{_LONGEST_STREAM_SECONDS}", "--drain-strategy", "immediate"),
     )
 

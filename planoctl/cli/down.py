@@ -14,7 +14,8 @@ from planoctl.instance import Instance
 def down(instance: Instance, now: bool) -> None:
     """Stop the gateway; open requests may finish.
 
-    Clients with open requests get up to 30 seconds. Keys and sockets are removed; the configuration and the logs stay.
+    Clients with open requests get up to 30 seconds, or what `up --drain-seconds` said. Keys and sockets are removed;
+    the configuration and the logs stay.
     """
     from planoctl.cli.start import exclusive, stop_running
     from planoctl.supervise.control import find_running, kill_orphans, remove_traces

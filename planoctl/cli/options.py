@@ -8,7 +8,7 @@ from typing import Any
 import rich_click as click
 
 from planoctl.cli.errors import VERBOSE, CliError
-from planoctl.config.deployment import InternalPorts
+from planoctl.config.deployment import Capacity, InternalPorts
 from planoctl.instance import Instance, InstanceNameError
 
 type_folder = click.Path(file_okay=False, path_type=Path)
@@ -119,6 +119,17 @@ def process_counts(function: Callable[..., Any]) -> Callable[..., Any]:
     return workers(concurrency(function))
 
 
+drain_seconds = click.option(
+    "--drain-seconds",
+    type=click.FloatRange(0, 86400),
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    envvar="PLANO_DRAIN_SECONDS",
+    help="How long open requests may take to finish when the gateway stops.",
+)
+
+
 def existing(file: Path | None, what: str) -> Path | None:
     """The absolute path of a file that was named; raises CliError if there is none."""
     if file is None:
@@ -132,6 +143,25 @@ def existing(file: Path | None, what: str) -> Path | None:
 def usable_cores() -> int:
     """Cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def envoy_capacity() -> Capacity:
+    """What Envoy may take of this machine; PLANO_ENVOY_MEMORY_MIB and PLANO_MAX_CONNECTIONS win."""
+    from planoctl.machine import capacity
+
+    mebibytes = _number("PLANO_ENVOY_MEMORY_MIB", least=64)
+    return capacity(
+        heap_bytes=mebibytes * 1024 * 1024 if mebibytes else None, connections=_number("PLANO_MAX_CONNECTIONS", least=1)
+    )
+
+
+def _number(variable: str, *, least: int) -> int | None:
+    text = os.environ.get(variable)
+    if not text:
+        return None
+    if not text.isdecimal() or not least <= int(text) < 2**31:
+        raise CliError(f"{variable}={text} is not a usable number", remedy=f"write a whole number from {least}")
+    return int(text)
 
 
 def internal_ports(*, random: bool) -> InternalPorts:

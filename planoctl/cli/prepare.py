@@ -1,11 +1,11 @@
 """All of a start that touches nothing that is running: check the configuration, the ports and Envoy's opinion."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from planoctl.cli.configuration import Configuration, demo_configuration, read_configuration
 from planoctl.cli.errors import CliError
-from planoctl.cli.options import internal_ports, usable_cores
+from planoctl.cli.options import envoy_capacity, internal_ports, usable_cores
 from planoctl.cli.tracing import collector_addresses, collectors, collectors_of
 from planoctl.config.deployment import Deployment
 from planoctl.envoy_binary import EnvoyError, check_version, find_envoy, validate_files
@@ -99,12 +99,13 @@ def _checked(
 def _deployment(request: StartRequest, instance: Instance) -> Deployment:
     cores = usable_cores()
     try:
-        return instance.deployment(
+        deployment = instance.deployment(
             workers=request.workers or min(cores, _MOST_DEFAULT_WORKERS),
             concurrency=request.concurrency or cores,
             ports=internal_ports(random=not instance.is_default),
             log_level=request.log_level,
         )
+        return replace(deployment, capacity=envoy_capacity())
     except OSError as error:
         raise CliError(
             f"no folder for Unix sockets: {error}",

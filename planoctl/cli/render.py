@@ -161,6 +161,7 @@ def _own_deployment(
         ports=options.internal_ports(random=False),
         log_level=log_level,
         access_log=access_log,
+        capacity=options.envoy_capacity(),
     )
 
 

@@ -29,6 +29,7 @@ from planoctl.instance import Instance
     help="With --with-tracing: port of the collector. One that listens there already is used.",
 )
 @options.process_counts
+@options.drain_seconds
 @options.envoy_path
 @click.option("--demo", is_flag=True, help="Use a fake provider instead of a configuration file.")
 @options.log_level
@@ -44,6 +45,7 @@ from planoctl.instance import Instance
         "--instance",
         "--workers",
         "--concurrency",
+        "--drain-seconds",
         "--envoy-path",
         "--log-level",
     ],
@@ -60,6 +62,7 @@ def up(
     tracing_port: int,
     workers: int | None,
     concurrency: int | None,
+    drain_seconds: float,
     envoy_path: str | None,
     demo: bool,
     log_level: str,
@@ -82,6 +85,7 @@ def up(
         listener_port=listener_port,
         envoy_path=envoy_path,
         log_level=log_level,
+        drain_seconds=drain_seconds,
         demo=demo,
         watch=watch,
         tracing_port=tracing_port if with_tracing else None,

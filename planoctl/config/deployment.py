@@ -20,6 +20,15 @@ class InternalPorts:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What Envoy may take of the machine: bytes of heap, connections of clients, connections to one provider."""
+
+    heap_bytes: int = 1024 * 1024 * 1024
+    connections: int = 10_000
+    provider_connections: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """One instance on one host. `run_dir` holds everything that is rendered, sockets and logs included.
 
@@ -31,6 +40,7 @@ class Deployment:
     concurrency: int = 1
     ports: InternalPorts = field(default_factory=InternalPorts)
     log_level: str = "info"
+    capacity: Capacity = field(default_factory=Capacity)
     socket_dir: Path | None = None
     """Where Unix sockets are, if not in `run_dir`: their paths are limited to about 100 bytes."""
     python: str = sys.executable

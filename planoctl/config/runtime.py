@@ -157,6 +157,8 @@ class MetricsSource(_Section, frozen=True):
 class Overrides(_Section, frozen=True):
     """`max_request_bytes`: the largest request body a listener takes, in bytes.
 
+    `max_provider_requests`: how many requests may be open at one provider address; None: no limit of their own.
+
     `orchestrator_model_context_length` (tokens) and `routing_prompt` None: what suits the routing model.
     """
 
@@ -172,6 +174,7 @@ class Overrides(_Section, frozen=True):
     routing_prompt: Literal["orchestrator_v1", "arch_router_v1"] | None = None
     routing_timeout_ms: int = 2000
     max_request_bytes: int = DEFAULT_MAX_REQUEST_BYTES
+    max_provider_requests: int | None = None
 
     @property
     def buffer_limit_bytes(self) -> int:

@@ -22,7 +22,7 @@ class Recorder:
         """Records one request; returns its record: method, path as sent, headers, and the body as JSON or text."""
         try:
             content: object = json.loads(body) if body else None
-        except ValueError:
+        except (ValueError, RecursionError):
             content = body.decode("utf-8", "replace")
         record: Json = {
             "method": request.method,

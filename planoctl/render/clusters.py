@@ -2,13 +2,16 @@
 
 import ipaddress
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from planoctl.config.addresses import parse_base_url
 from planoctl.config.clusters import aws_region, is_signed
+from planoctl.config.deployment import Capacity
 from planoctl.config.headers import CHAIN_CLUSTER_SUFFIX, FIRST_CLUSTER_SUFFIX, STREAM_CLUSTER_SUFFIX
 from planoctl.config.runtime import Listener, ModelProvider, RuntimeConfig
 from planoctl.render.xds import short_name
+
+_UNLIMITED = 1_000_000
 
 Stage = Literal["first", "chain", "stream"]
 _STAGES: tuple[tuple[Stage, str], ...] = (
@@ -87,6 +90,21 @@ def jwks_clusters(config: RuntimeConfig) -> list[Cluster]:
                 )
             )
     return clusters
+
+
+def provider_breakers(config: RuntimeConfig, capacity: Capacity) -> dict[str, Any]:
+    """When a provider gets no more: a request over the limit fails at once, and does not queue without end.
+
+    Retries are not limited: the attempts of a chain count as such while a provider is away.
+    """
+    most = config.overrides.max_provider_requests
+    limit = {
+        "max_connections": min(most or capacity.provider_connections, capacity.provider_connections),
+        "max_pending_requests": most or capacity.provider_connections,
+        "max_requests": most or _UNLIMITED,
+        "max_retries": _UNLIMITED,
+    }
+    return {"thresholds": [limit]}
 
 
 def _cluster(entry: ModelProvider, connect_timeout: str) -> Cluster:

@@ -41,7 +41,7 @@ def edge(listener: Listener, folder: Path, message_timeout: str) -> Edge:
         http_filters=edge_filters.http_filters(listener, jwks_cluster_name(listener)),
         authenticating=edge_filters.authenticating_sidecar(listener, message_timeout),
         sidecar_fields=edge_filters.sidecar_fields(listener),
-        virtual_host=edge_filters.virtual_host(listener.cors),
+        virtual_host=edge_filters.virtual_host(listener),
         open_route=edge_filters.open_route(listener),
         guarded_route=edge_filters.guarded_route(listener),
     )

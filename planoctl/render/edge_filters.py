@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from planoctl.config.edge import Cors, JwtAuth, RequestRate
+from planoctl.config.edge import JwtAuth, RequestRate
 from planoctl.config.headers import (
     CLIENT_KEY,
     CREDENTIAL_HEADERS,
@@ -64,15 +64,7 @@ def network_filters(listener: Listener) -> list[dict[str, Any]]:
 
 def connection_manager(listener: Listener) -> dict[str, Any]:
     """Fields of the HTTP connection manager."""
-    common: dict[str, Any] = {}
-    if listener.max_headers is not None:
-        common["max_headers_count"] = listener.max_headers
-    fields: dict[str, Any] = {"common_http_protocol_options": common} if common else {}
-    if listener.max_header_bytes is not None:
-        fields["max_request_headers_kb"] = -(-listener.max_header_bytes // 1024)
-    if listener.trusted_proxy_hops:
-        fields["xff_num_trusted_hops"] = listener.trusted_proxy_hops
-    return fields
+    return {"xff_num_trusted_hops": listener.trusted_proxy_hops} if listener.trusted_proxy_hops else {}
 
 
 def http_filters(listener: Listener, jwks_cluster: str) -> list[dict[str, Any]]:
@@ -124,10 +116,13 @@ def early_mutations(listener: Listener) -> list[dict[str, Any]]:
     ]
 
 
-def virtual_host(cors: Cors | None) -> dict[str, Any]:
-    """Per-filter settings of the listener's virtual host."""
+def virtual_host(listener: Listener) -> dict[str, Any]:
+    """Per-filter settings of the listener's virtual host. The listener stage is on for what has a route."""
+    stage = {_EXT_PROC: {"@type": f"{_HTTP}ext_proc.v3.ExtProcPerRoute", "overrides": {}}}
+    settings: dict[str, Any] = stage if listener.type == "model" else {}
+    cors = listener.cors
     if cors is None:
-        return {}
+        return settings
     policy = {
         "@type": f"{_HTTP}cors.v3.CorsPolicy",
         "allow_origin_string_match": [_origin(origin) for origin in cors.allow_origins],
@@ -138,7 +133,7 @@ def virtual_host(cors: Cors | None) -> dict[str, Any]:
         "allow_credentials": cors.allow_credentials,
         "forward_not_matching_preflights": False,
     }
-    return {_CORS: policy}
+    return {**settings, _CORS: policy}
 
 
 def open_route(listener: Listener) -> dict[str, Any]:

@@ -33,11 +33,12 @@ from planoctl.config.headers import (
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import Listener, RuntimeConfig, buffered_bytes
-from planoctl.render.clusters import chain_clusters, jwks_clusters, provider_clusters
+from planoctl.render.clusters import chain_clusters, jwks_clusters, provider_breakers, provider_clusters
 from planoctl.render.edge import Edge, edge
 from planoctl.render.edge_filters import CORS_HEADERS
 from planoctl.render.edge_hygiene import refused_headers
 from planoctl.render.edge_tls import secret_files, with_files
+from planoctl.render.limits import Limits, limits_of, request_within
 from planoctl.render.local_replies import OWN_REPLY_FILTER, LocalReply, local_replies
 from planoctl.render.xds import (
     CLUSTERS,
@@ -80,10 +81,12 @@ class _ListenerView:
     address: str
     port: int
     timeout: str
+    request_within: str
     max_retries: int
     template: str
     prefix: str
     edge: Edge
+    limits: Limits
     local_replies: list[LocalReply]
     body_limit: int
     internal: bool = False
@@ -151,6 +154,8 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "ca_path": config.overrides.upstream_tls_ca_path or _ca_bundle(),
         "buffer_limit": _BUFFER_LIMIT,
         "message_timeout": message_timeout,
+        "capacity": deployment.capacity,
+        "provider_breakers": json.dumps(provider_breakers(config, deployment.capacity)),
         "unlimited_breakers": json.dumps({"thresholds": [dict.fromkeys(_BREAKERS, 1_000_000)]}),
         "usage_namespace": USAGE_NAMESPACE,
         "cluster_header": CLUSTER,
@@ -187,10 +192,12 @@ def _internal_listener(folder: Path, message_timeout: str, config: RuntimeConfig
         address="",
         port=0,
         timeout="300s",
+        request_within=request_within("300s"),
         max_retries=0,
         template="model_listener.yaml.j2",
         prefix="/",
         edge=edge(unguarded, folder, message_timeout),
+        limits=Limits(),
         local_replies=local_replies(config.overrides.max_request_bytes),
         body_limit=config.overrides.buffer_limit_bytes,
         internal=True,
@@ -207,10 +214,12 @@ def _listener(listener: Listener, edge: Edge, config: RuntimeConfig) -> _Listene
         address=listener.address,
         port=listener.port,
         timeout=listener.timeout,
+        request_within=request_within(listener.timeout),
         max_retries=listener.max_retries,
         template="model_listener.yaml.j2" if model else "service_listener.yaml.j2",
         prefix="/agents/" if listener.type == "agent" else "/",
         edge=edge,
+        limits=limits_of(listener),
         local_replies=local_replies(limit, listener.rate),
         body_limit=buffered_bytes(limit),
     )

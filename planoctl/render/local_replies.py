@@ -18,17 +18,16 @@ _REQUEST_ID = "%REQ(X-REQUEST-ID)%"
 # The response flags of Envoy's router: the provider could not be reached, or did not answer.
 _UPSTREAM_FLAGS = ["UH", "UF", "UO", "NR", "NC", "URX", "UC", "UT", "LR", "UR", "SI", "UPE", "UMSDR", "DT", "DF"]
 
-OWN_REPLY_FILTER = json.dumps(
-    {
-        "extension_filter": {
-            "name": "envoy.access_loggers.extension_filters.cel",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
-                "expression": "response.code_details.startsWith('plano_')",
-            },
-        }
-    }
-)
+
+def _expression(text: str) -> dict[str, Any]:
+    """True where a CEL expression is."""
+    kind = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+    typed = {"@type": kind, "expression": text}
+    return {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": typed}}
+
+
+OWN_REPLY_FILTER = json.dumps(_expression("response.code_details.startsWith('plano_')"))
+_OVERLOAD = _expression("response.code_details == 'overload'")
 
 
 def _metadata(name: str, value: dict[str, Any], *, absent: bool = False) -> dict[str, Any]:
@@ -51,13 +50,17 @@ _PROVIDER_FAULT = {"response_flag_filter": {"flags": _UPSTREAM_FLAGS}}
 
 @dataclass(frozen=True, slots=True)
 class LocalReply:
-    """A mapper of Envoy's local_reply_config: statuses `least`…`most`, under all `conditions`, become `body`."""
+    """A mapper of Envoy's local_reply_config: statuses `least`…`most`, under all `conditions`, become `body`.
+
+    `status`: what the client gets instead of Envoy's status.
+    """
 
     least: int
     most: int
     conditions: list[str]
     headers: dict[str, str]
     body: dict[str, Any]
+    status: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,7 @@ class _Situation:
     code: str
     openai_type: str
     anthropic_type: str
+    status: int | None = None
     conditions: tuple[dict[str, Any], ...] = ()
     headers: dict[str, str] = field(default_factory=dict)
     extras: dict[str, str] = field(default_factory=dict)
@@ -105,6 +109,18 @@ def _situations(max_request_bytes: int, rate: RequestRate | None) -> list[_Situa
             openai_type="server_error",
             anthropic_type="api_error",
             extras={"provider": _PROVIDER, "model": _MODEL},
+        ),
+        _Situation(
+            least=500,
+            most=503,
+            status=503,
+            conditions=(_OVERLOAD,),
+            headers={"retry-after": "5"},
+            message="The gateway is short of memory and takes no new requests now",
+            remedy="Try again in some seconds; if it lasts, add memory or gateway replicas.",
+            code="gateway_overloaded",
+            openai_type="server_error",
+            anthropic_type="overloaded_error",
         ),
         _Situation(
             least=413,
@@ -143,6 +159,15 @@ def _situations(max_request_bytes: int, rate: RequestRate | None) -> list[_Situa
             anthropic_type="invalid_request_error",
         ),
         _Situation(
+            least=501,
+            most=501,
+            message="The gateway does not know the request's transfer-encoding",
+            remedy="Send the body with a content-length, or with `transfer-encoding: chunked`.",
+            code="unsupported_transfer_encoding",
+            openai_type="invalid_request_error",
+            anthropic_type="invalid_request_error",
+        ),
+        _Situation(
             least=504,
             most=504,
             message="The gateway did not answer in time",
@@ -155,6 +180,7 @@ def _situations(max_request_bytes: int, rate: RequestRate | None) -> list[_Situa
             least=500,
             most=599,
             message="The gateway is not able to serve this request now",
+            headers={"retry-after": "1"},
             remedy="Try again; if it lasts, run `planoctl status` and look at the logs.",
             code="gateway_unavailable",
             openai_type="server_error",
@@ -173,7 +199,9 @@ def local_replies(max_request_bytes: int, rate: RequestRate | None = None) -> li
             ([], {}, _openai(situation)),
         ):
             shown = {**situation.headers, **headers}
-            replies.append(LocalReply(situation.least, situation.most, conditions + more, shown, body))
+            replies.append(
+                LocalReply(situation.least, situation.most, conditions + more, shown, body, situation.status)
+            )
     return replies
 
 

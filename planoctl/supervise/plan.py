@@ -12,7 +12,7 @@ from planoctl.config.deployment import Deployment
 from planoctl.private_files import write_private
 
 DRAIN_SECONDS = 30.0
-"""How long open requests may take to finish when an instance stops."""
+"""How long open requests may take to finish when an instance stops, if the user names no other time."""
 
 Component = Literal["extproc", "brightstaff", "envoy", "mock-provider", "trace-collector"]
 
@@ -25,6 +25,8 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["http", "socket", "greeting", "port", "file"]
     target: str
     """A URL, a path, of a Unix socket except for `file`, or `host:port`."""
+    only_at_start: bool = False
+    """It is no sign of death if this one fails later: a gateway that is full refuses its supervisor like anybody."""
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class StartRequest(msgspec.Struct, frozen=True, kw_only=True):
     listener_port: int = 12000
     envoy_path: str | None = None
     log_level: str = "info"
+    drain_seconds: float = DRAIN_SECONDS
     demo: bool = False
     watch: bool = False
     tracing_port: int | None = None

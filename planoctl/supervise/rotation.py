@@ -4,6 +4,7 @@ Children hold their logs open in append mode, so they go on writing into the emp
 and truncation (microseconds) are lost; that is the price of not having to tell every child to reopen.
 """
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -11,9 +12,14 @@ from pathlib import Path
 MAX_BYTES = 50 * 1024 * 1024
 KEPT_FILES = 3
 
+_log = logging.getLogger(__name__)
+
 
 def rotate_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> list[Path]:
-    """Roll every `*.log` in `folder` that is larger than `max_bytes`; returns the files that were rolled."""
+    """Roll every `*.log` in `folder` that is larger than `max_bytes`; returns the files that were rolled.
+
+    A file that cannot be copied is emptied all the same: a full disk would keep it growing.
+    """
     rolled = []
     for path in sorted(folder.glob("*.log")):
         try:
@@ -22,6 +28,9 @@ def rotate_folder(folder: Path, *, max_bytes: int = MAX_BYTES) -> list[Path]:
                 rolled.append(path)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            _log.warning("cannot keep the old lines of %s: %s", path, error)
+            os.truncate(path, 0)
     return rolled
 
 
@@ -30,8 +39,13 @@ def _roll(path: Path) -> None:
         older = _numbered(path, number - 1)
         if older.exists():
             older.replace(_numbered(path, number))
-    shutil.copyfile(path, _numbered(path, 1))
-    _numbered(path, 1).chmod(0o600)
+    copy = _numbered(path, 1)
+    try:
+        shutil.copyfile(path, copy)
+        copy.chmod(0o600)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        raise
     os.truncate(path, 0)
 
 

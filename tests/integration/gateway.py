@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from planoctl.config.deployment import Deployment, InternalPorts
+from planoctl.config.deployment import Capacity, Deployment, InternalPorts
 from planoctl.config.pipeline import dump_rendered, load_document
 from planoctl.envoy_binary import find_envoy
 from planoctl.render import render_envoy, write_envoy
@@ -43,10 +43,15 @@ class Gateway:
         workers: int = 1,
         port: int | None = None,
         access: Mapping[str, Any] | None = None,
+        capacity: Capacity | None = None,
     ) -> None:
         self.access = dict(access or {})
         self.deployment = Deployment(
-            run_dir=run_dir, workers=workers, concurrency=1, ports=InternalPorts(free_port(), free_port())
+            run_dir=run_dir,
+            workers=workers,
+            concurrency=1,
+            ports=InternalPorts(free_port(), free_port()),
+            capacity=capacity or Capacity(),
         )
         self.port = port or free_port()
         document = {"version": "v0.4.0", **document}
@@ -70,7 +75,8 @@ class Gateway:
         self.brightstaff = self._spawn("brightstaff", [sys.executable, *service])
         self._others.append(self.brightstaff)
         envoy = [str(find_envoy()), "-c", str(self.deployment.bootstrap_path), "--disable-hot-restart"]
-        self._others.append(self._spawn("envoy", [*envoy, "--concurrency", "1", "--log-level", "warning"]))
+        self.envoy = self._spawn("envoy", [*envoy, "--concurrency", "1", "--log-level", "warning"])
+        self._others.append(self.envoy)
         self._wait_ready()
 
     def start_worker(self, index: int) -> subprocess.Popen[bytes]:
@@ -86,7 +92,7 @@ class Gateway:
 
     def _spawn(self, name: str, argv: list[str]) -> subprocess.Popen[bytes]:
         with (self.deployment.log_dir / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(argv, stdout=log, stderr=log, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+            return subprocess.Popen(argv, stdout=log, stderr=log, env=_environment(name))
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -132,6 +138,12 @@ class Gateway:
                 process.wait()
 
 
+def _environment(name: str) -> dict[str, str]:
+    """That of the tests; Envoy gets no library before its own, which it would not bear."""
+    given = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    return {key: value for key, value in given.items() if (name, key) != ("envoy", "LD_PRELOAD")}
+
+
 @contextlib.contextmanager
 def running_gateway(
     run_dir: Path,
@@ -140,8 +152,9 @@ def running_gateway(
     workers: int = 1,
     port: int | None = None,
     access: Mapping[str, Any] | None = None,
+    capacity: Capacity | None = None,
 ) -> Iterator[Gateway]:
-    gateway = Gateway(run_dir, document, environment or {}, workers, port, access)
+    gateway = Gateway(run_dir, document, environment or {}, workers, port, access, capacity)
     try:
         gateway.start()
         yield gateway

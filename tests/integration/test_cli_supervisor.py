@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -233,6 +234,19 @@ def test_children_do_not_inherit_the_hidden_variables(instance: Instance, monkey
         hidden_environment=("PLANO_TEST_KEY",),
     )
     assert "PLANO_TEST_KEY=None" in (instance.paths.log_dir / "curious.log").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_children_may_open_as_many_files_as_the_system_allows(instance: Instance) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+    try:
+        instance.start(instance.child("child", port=free_port()))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limits = Path(f"/proc/{instance.state('child').pid}/limits").read_text()
+    line = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert line.split()[3:5] == [str(hard), str(hard)]
 
 
 def test_children_inherit_only_what_programs_need(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

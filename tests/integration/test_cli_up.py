@@ -298,6 +298,27 @@ def test_open_streams_finish_before_the_gateway_stops(cli: Cli, mock: RunningMoc
     assert [line for line in lines if line][-1] == "data: [DONE]"
 
 
+def test_open_streams_get_no_longer_than_the_deadline_of_the_start(cli: Cli, mock: RunningMock) -> None:
+    port = free_port()
+    cli.write_config(port, mock.url)
+    cli.start("up", "--drain-seconds", "1", MOCK_KEY=KEY)
+    reader, lines = open_stream(port, seconds=25)
+    began = time.monotonic()
+    cli.start("down")
+    assert time.monotonic() - began < 15
+    reader.join(10)
+    assert "data: [DONE]" not in lines
+
+
+@pytest.mark.parametrize("text", ["lots", "0", "63", "-5"])
+def test_a_share_of_memory_that_cannot_be_is_refused_before_anything_starts(cli: Cli, text: str) -> None:
+    cli.write_config(free_port())
+    done = cli("up", MOCK_KEY=KEY, PLANO_ENVOY_MEMORY_MIB=text)
+    assert done.returncode == 1
+    assert f"PLANO_ENVOY_MEMORY_MIB={text} is not a usable number" in done.stderr
+    assert find_running(cli.paths) is None
+
+
 def test_down_now_does_not_wait_for_open_streams(cli: Cli, mock: RunningMock) -> None:
     port = free_port()
     cli.write_config(port, mock.url)

@@ -5,7 +5,7 @@ import pytest
 from planoctl.config.deployment import Deployment, InternalPorts
 from planoctl.config.edge import ListenerTls
 from planoctl.config.runtime import Listener, RuntimeConfig
-from planoctl.launch import build_plan, listener_url, mock_provider, service_commands, wanted_addresses
+from planoctl.launch import build_plan, envoy_command, listener_url, mock_provider, service_commands, wanted_addresses
 from planoctl.supervise.plan import Plan, StartRequest, read_plan, write_plan
 
 CONFIG = RuntimeConfig(
@@ -113,3 +113,14 @@ def test_a_plan_survives_its_file(tmp_path: Path) -> None:
 def test_the_commands_to_start_by_hand_are_in_the_order_to_start_them() -> None:
     programs = [command[3] if "-m" in command else command[0] for command in service_commands(DEPLOYMENT)]
     assert programs == ["brightstaff", "extproc", "extproc", "envoy"]
+
+
+@pytest.mark.parametrize("level", ["debug", "trace"])
+def test_no_log_level_makes_envoy_write_headers_into_its_log(level: str) -> None:
+    command = envoy_command(Deployment(run_dir=Path("/run/plano"), log_level=level), "envoy")
+    quiet = command[command.index("--component-log-level") + 1].split(",")
+    assert {"http:info", "http2:info", "router:info", "ext_proc:info"} <= set(quiet)
+
+
+def test_a_full_gateway_is_not_taken_for_a_dead_one() -> None:
+    assert [probe.only_at_start for probe in plan().children[-1].probes] == [False, True, True]

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from planoctl.config.edge import Cors
+from planoctl.config.runtime import Listener
 from planoctl.render.edge_filters import virtual_host
 from planoctl.render.edge_hygiene import refused_headers
 
@@ -52,7 +53,7 @@ def test_names_that_clients_may_send_are_not(name: str) -> None:
     ],
 )
 def test_an_origin_is_matched_whole(allowed: str, origin: str, expected: bool) -> None:
-    (policy,) = virtual_host(Cors(allow_origins=(allowed,))).values()
+    (policy,) = virtual_host(Listener(type="agent", name="a", port=1, cors=Cors(allow_origins=(allowed,)))).values()
     (matcher,) = policy["allow_origin_string_match"]
     matches = origin == matcher["exact"] if "exact" in matcher else re.fullmatch(matcher["safe_regex"]["regex"], origin)
     assert bool(matches) is expected

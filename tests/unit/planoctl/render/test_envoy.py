@@ -197,3 +197,33 @@ def test_files_are_private_and_replaced_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ["cds.yaml", "lds.yaml"]
     assert folder.stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
+
+
+def breakers(files: dict[str, Any]) -> dict[str, int]:
+    found: dict[str, int] = files["cds.yaml"]["resources"][0]["circuit_breakers"]["thresholds"][0]
+    return found
+
+
+def test_connections_to_a_provider_are_bounded_by_the_machine_and_its_requests_by_the_user() -> None:
+    most = DEPLOYMENT.capacity.provider_connections
+    assert breakers(rendered(provider("a")))["max_connections"] == most
+    limited = breakers(rendered(provider("a"), overrides=Overrides(max_provider_requests=7)))
+    assert (limited["max_connections"], limited["max_pending_requests"], limited["max_requests"]) == (7, 7, 7)
+    assert limited["max_retries"] > most
+
+
+@pytest.mark.parametrize(("timeout", "within"), [("300s", "600s"), ("2s", "600s"), ("900s", "1800s"), ("0s", "600s")])
+def test_a_request_may_take_ten_minutes_to_arrive_or_twice_its_longest_pause(timeout: str, within: str) -> None:
+    listener = Listener(type="model", name="llm", port=12000, timeout=timeout)
+    files = rendered(provider("a"), listeners=(listener,))
+    manager = files["lds.yaml"]["resources"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    assert manager["request_timeout"] == within
+    assert manager["stream_idle_timeout"] == timeout
+
+
+def test_who_looks_after_a_full_gateway_gets_in() -> None:
+    bootstrap = rendered(provider("a"))["envoy.yaml"]
+    assert bootstrap["admin"]["ignore_global_conn_limit"] is True
+    monitors = [monitor["typed_config"] for monitor in bootstrap["overload_manager"]["resource_monitors"]]
+    assert monitors[0]["max_heap_size_bytes"] == DEPLOYMENT.capacity.heap_bytes
+    assert monitors[1]["max_active_downstream_connections"] == DEPLOYMENT.capacity.connections

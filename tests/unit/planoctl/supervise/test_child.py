@@ -16,6 +16,16 @@ def test_a_long_life_resets_the_pauses() -> None:
     assert backoff.after(1) == 0.25
 
 
+@pytest.mark.parametrize("life", [0.0, 0.5, 3.9, 4.0, 5.0])
+def test_however_long_a_process_lives_its_restarts_are_bounded(life: float) -> None:
+    """In the ten minutes after the first minute, when the pauses have grown."""
+    backoff, now, starts = Backoff(), 0.0, 0
+    while now < 660:
+        now += life + backoff.after(life)
+        starts += now > 60
+    assert starts <= 151
+
+
 @pytest.mark.parametrize(
     ("code", "text"),
     [
