@@ -18,22 +18,24 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
     """What a record says; None for one that is not about an LLM call."""
     common, request, response = entry.common_properties, entry.request, entry.response
     namespaces = common.metadata.filter_metadata
-    told: Mapping[str, Value] = namespaces[METADATA_NAMESPACE].fields if METADATA_NAMESPACE in namespaces else {}
+    told: dict[str, str] = {}
+    if METADATA_NAMESPACE in namespaces:
+        told = {name: value.string_value for name, value in namespaces[METADATA_NAMESPACE].fields.items()}
     client_format = _client_format(told, request.path)
     if client_format is None:
         return None
     measured: Mapping[str, Value] = namespaces[USAGE_NAMESPACE].fields if USAGE_NAMESPACE in namespaces else {}
     flags = tuple(field.name for field, _ in common.response_flags.ListFields())
     started = common.start_time.seconds + common.start_time.nanos / 1e9
-    chain = _text(told, "models")
+    chain = told.get("models")
     return Observation(
         request_id=request.request_id,
         client_format=client_format,
-        requested_model=_text(told, "requested_model"),
-        provider=_text(told, "provider"),
-        model=_text(told, "model"),
-        route=_text(told, "route"),
-        routing=_text(told, "routing"),
+        requested_model=told.get("requested_model", ""),
+        provider=told.get("provider", ""),
+        model=told.get("model", ""),
+        route=told.get("route", ""),
+        routing=told.get("routing", ""),
         chain=tuple(chain.split(", ")) if chain else (),
         cluster=common.upstream_cluster,
         attempts=common.upstream_request_attempt_count,
@@ -51,24 +53,24 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
         bytes_in=request.request_body_bytes,
         bytes_out=response.response_body_bytes,
         user_agent=request.user_agent,
-        reservation=_text(told, "reservation"),
+        reservation=told.get("reservation", ""),
     )
 
 
-def _client_format(told: Mapping[str, Value], path: str) -> Format | None:
-    if _text(told, "upstream_format") == Format.COUNT_TOKENS:  # its errors are those of Messages, it is not
+def _client_format(told: Mapping[str, str], path: str) -> Format | None:
+    if told.get("upstream_format") == Format.COUNT_TOKENS:  # its errors are those of Messages, it is not
         return Format.COUNT_TOKENS
-    shape = _text(told, "client_format")
+    shape = told.get("client_format")
     if shape:
         return Format(shape)
     endpoint = client_endpoint(path)  # refused before anything was known of it but its path
     return None if endpoint is None else endpoint.format
 
 
-def _measured_format(told: Mapping[str, Value]) -> Format | None:
+def _measured_format(told: Mapping[str, str]) -> Format | None:
     """The format that Envoy saw on its way to the client, if it was the provider's own."""
-    upstream = _text(told, "upstream_format")
-    return Format(upstream) if upstream and upstream == _text(told, "client_format") else None
+    upstream = told.get("upstream_format")
+    return Format(upstream) if upstream and upstream == told.get("client_format") else None
 
 
 def _first_byte(common: pb.Common) -> float | None:
@@ -78,12 +80,8 @@ def _first_byte(common: pb.Common) -> float | None:
 
 
 def _ttft(started: float, measured: Mapping[str, Value]) -> float | None:
-    first = _text(measured, FIRST)
+    first = measured[FIRST].string_value if FIRST in measured else ""
     return max(0.0, int(first) / 1e6 - started) if first.isdecimal() else None
-
-
-def _text(fields: Mapping[str, Value], name: str) -> str:
-    return fields[name].string_value if name in fields else ""
 
 
 def _seconds(duration: Duration) -> float:
