@@ -29,6 +29,7 @@ class Edge:
     virtual_host: Message
     open_route: Message
     guarded_route: Message
+    cors: bool
 
 
 def edge(listener: Listener, folder: Path, message_timeout: str) -> Edge:
@@ -44,4 +45,5 @@ def edge(listener: Listener, folder: Path, message_timeout: str) -> Edge:
         virtual_host=edge_filters.virtual_host(listener),
         open_route=edge_filters.open_route(listener),
         guarded_route=edge_filters.guarded_route(listener),
+        cors=listener.cors is not None,
     )

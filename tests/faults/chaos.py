@@ -23,7 +23,7 @@ from tests.faults.document import write_measured
 from tests.faults.load import Load, Outcome
 from tests.faults.site import KEY
 from tests.integration.gateway import free_port
-from tests.integration.test_cli_up import Cli
+from tests.integration.planoctl_cli import Cli
 
 VICTIMS = ("extproc-0", "envoy", "brightstaff", "extproc-1")
 BACK_WITHIN = 2.0

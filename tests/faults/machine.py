@@ -16,7 +16,7 @@ from tests.faults.case import CHAT, Api, Case, Unavailable
 from tests.faults.raw import open_socket
 from tests.faults.site import KEY, Site
 from tests.integration.gateway import free_port
-from tests.integration.test_cli_up import Cli
+from tests.integration.planoctl_cli import Cli
 
 _MEBIBYTE = 1 << 20
 _HOARDERS = 16

@@ -65,7 +65,7 @@ def more_than_it_may_have(site: Site, api: Api) -> str:
     for thread in threads:
         thread.join()
     site.timed(0)
-    assert 4 <= answers.count("200") <= 8, answers
+    assert 1 <= answers.count("200") < len(answers), answers
     return " or ".join(sorted(set(answers)))
 
 

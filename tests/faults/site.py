@@ -170,7 +170,7 @@ class Site:
         listener = {"type": "model", "name": "llm", "address": "127.0.0.1", "port": port, "timeout": f"{IDLE_SECONDS}s"}
         environment = {"MOCK_KEY": KEY, "REDIS_URL": self.redis.url if "routing" in document else ""}
         started = running_gateway(
-            self.folder / name, {"listeners": [listener], **document}, environment, workers, port, capacity
+            self.folder / name, {"listeners": [listener], **document}, environment, workers, port, capacity=capacity
         )
         return self._open.enter_context(started)
 

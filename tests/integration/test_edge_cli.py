@@ -7,7 +7,7 @@ import trustme
 import yaml
 
 from planoctl.port_check import free_port
-from tests.integration.test_cli_up import Cli
+from tests.integration.planoctl_cli import Cli
 
 pytestmark = pytest.mark.envoy
 KEY = "gw-team-a-4c1d9e7f20"

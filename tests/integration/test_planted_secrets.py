@@ -18,9 +18,8 @@ from planoctl.port_check import free_port
 from planoctl.supervise.control import find_running
 from planoctl.supervise.plan import read_plan
 from tests.integration.conftest import KEY
-from tests.integration.test_cli_up import Cli, cli
+from tests.integration.planoctl_cli import Cli
 
-__all__ = ["cli"]
 pytestmark = pytest.mark.envoy
 
 PLANTED = {
