@@ -12,6 +12,7 @@ from planoctl.cli.console import say, success
 from planoctl.cli.errors import CliError
 from planoctl.cli.findings import InvalidConfigError, print_findings
 from planoctl.config.deployment import Deployment
+from planoctl.config.edge_files import edge_files
 from planoctl.config.environment import merged_environment
 from planoctl.config.findings import ConfigError, Finding
 from planoctl.config.pipeline import find_config, load_config
@@ -21,7 +22,14 @@ from planoctl.render.compose import Stack, compose_file
 from planoctl.render.destinations import destinations, is_loopback
 from planoctl.render.documents import to_yaml
 from planoctl.render.image import PYTHON, RUN_DIR
-from planoctl.render.kubernetes import Site, create_secret_command, kustomization, manifests, public_listeners
+from planoctl.render.kubernetes import (
+    Site,
+    create_secret_command,
+    create_tls_command,
+    kustomization,
+    manifests,
+    public_listeners,
+)
 
 _LARGEST_CONFIG_MAP = 1024 * 1024 - 4096  # bytes; Kubernetes takes 1 MiB in all
 _SUFFIXES = (".yaml", ".yml")
@@ -51,7 +59,7 @@ def load_without_keys(file: Path | None, folder: Path, env_file: Path | None) ->
         beside = found.parent / ".env"
         environment = merged_environment(os.environ, env_path or (beside if beside.is_file() else None))
         environment |= stand_ins(source.document, environment)
-        loaded = load_config(found, environment=environment, env_file=env_path)
+        loaded = load_config(found, environment=environment, env_file=env_path, elsewhere=True)
         report = source.report(str(found))
         report_literal_secrets(source.document, report)
     except ConfigError as error:
@@ -64,8 +72,24 @@ def load_without_keys(file: Path | None, folder: Path, env_file: Path | None) ->
         raise CliError(
             "every listener binds to loopback", remedy="give one `address: 0.0.0.0`, so that clients reach it"
         )
+    _check_mounted(found, edge_files(loaded.runtime.listeners))
     print_findings((*named.configuration.warnings, *_loopback_warnings(named)))
     return named
+
+
+def _check_mounted(config: Path, files: list[Path]) -> None:
+    """Certificates are mounted at their paths, all from one Secret."""
+    beside = [file for file in files if file.is_relative_to(config.parent)]
+    if beside:
+        raise CliError(
+            f"{beside[0].relative_to(config.parent)} is beside the configuration: containers have it not",
+            remedy="name the files of tls and auth by absolute paths, e.g. /etc/plano-tls/tls.crt",
+        )
+    if len({file.parent for file in files}) > 1:
+        raise CliError(
+            "the files of tls and auth are in several folders",
+            remedy="name them all in one folder, which one Secret is mounted at",
+        )
 
 
 def image_deployment(*, workers: int, concurrency: int, log_level: str) -> Deployment:
@@ -101,6 +125,8 @@ def write_kubernetes(named: Named, deployment: Deployment, site: Site, target: P
     say()
     if any(named.variables.values()):
         say(f"  {secret}")
+    if files := edge_files(named.configuration.loaded.runtime.listeners):
+        say(f"  {create_tls_command(files, site)}")
     say(f"  kubectl apply -{'f' if _is_file(target) else 'k'} {target}")
 
 

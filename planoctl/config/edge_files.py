@@ -1,11 +1,13 @@
 """Can the files of listeners be used: certificates, keys, authorities, key sets? Read before anything starts."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from planoctl.config.findings import DocumentPath, Report
+from planoctl.config.runtime import Listener
 
 Document = dict[str, Any]
 
@@ -21,6 +23,17 @@ def check_edge_files(document: Document, report: Report) -> None:
         jwt = listener.get("auth", {}).get("jwt", {})
         if "jwks_file" in jwt:
             _check_jwks(jwt["jwks_file"], (*path, "auth", "jwt", "jwks_file"), report)
+
+
+def edge_files(listeners: Iterable[Listener]) -> list[Path]:
+    """The files that listeners name: certificates, keys, authorities, key sets."""
+    named: list[str | None] = []
+    for listener in listeners:
+        if listener.tls is not None:
+            named += [listener.tls.certificate, listener.tls.private_key, listener.tls.client_ca]
+        if listener.auth is not None and listener.auth.jwt is not None:
+            named.append(listener.auth.jwt.jwks_file)
+    return [Path(name) for name in dict.fromkeys(named) if name]
 
 
 def _read(name: str, path: DocumentPath, report: Report) -> bytes | None:

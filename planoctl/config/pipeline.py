@@ -67,18 +67,22 @@ def load_config(
     strict: bool = False,
     known: Mapping[str, str] = MappingProxyType({}),
     collector: str | None = None,
+    elsewhere: bool = False,
 ) -> LoadedConfig:
     """Load a YAML file.
 
     Variables come from `environment`, then from `env_file`, by default the `.env` beside the configuration, then from
     `known`. `strict` makes every warning an error. Spans go to `collector`, a URL, instead of where the file says.
-    Raises ConfigError with all findings.
+    `elsewhere`: it is for another machine, where the certificates are that it names. Raises ConfigError with all
+    findings.
     """
     chosen = env_file or env_file_beside(path)
     source = parse(read_file(path), str(path))
     extra = read_env_file(chosen) if chosen else EnvFile({})
     values = {**known, **extra.entries, **environment}
-    return _load(source, values, str(path), strict=strict, warnings=extra.warnings, collector=collector)
+    return _load(
+        source, values, str(path), strict=strict, warnings=extra.warnings, collector=collector, elsewhere=elsewhere
+    )
 
 
 def env_file_beside(config: Path) -> Path | None:
@@ -130,6 +134,7 @@ def _load(
     strict: bool,
     warnings: tuple[Finding, ...] = (),
     collector: str | None = None,
+    elsewhere: bool = False,
 ) -> LoadedConfig:
     report = source.report(file)
     substitution = Substitution(environment, report)
@@ -146,7 +151,8 @@ def _load(
         hashed = normalise_edges(rendered, environment, Path(file).parent if file else Path(), report)
         check(migrated, rendered, environment, report)
         check_edges(rendered, report)
-        check_edge_files(rendered, report)
+        if not elsewhere:
+            check_edge_files(rendered, report)
     findings = (*warnings, *report.findings)
     if strict:
         findings = tuple(replace(finding, severity="error") for finding in findings)

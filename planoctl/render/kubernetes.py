@@ -1,10 +1,12 @@
 """Kubernetes manifests: the pod and what belongs around it. Secrets are referred to by name and never written."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from planoctl import __version__
 from planoctl.config.deployment import Deployment
+from planoctl.config.edge_files import edge_files
 from planoctl.config.runtime import Listener
 from planoctl.render.clusters import provider_clusters
 from planoctl.render.destinations import destinations, is_loopback
@@ -29,6 +31,10 @@ class Site:
     replicas: int = 2
     max_replicas: int = 10
     drain_seconds: int = 30
+
+    @property
+    def tls_secret(self) -> str:
+        return f"{self.name}-tls"
 
     @property
     def autoscaled(self) -> bool:
@@ -57,6 +63,8 @@ def manifests(
         config_map=f"{site.name}-config",
         secret=site.secret,
         variables=variables,
+        tls_secret=site.tls_secret,
+        files=tuple(edge_files(loaded.runtime.listeners)),
         signed=signed,
         drain_seconds=site.drain_seconds,
     )
@@ -82,6 +90,13 @@ def create_secret_command(variables: dict[str, bool], site: Site) -> str:
     namespace = f" --namespace {site.namespace}" if site.namespace else ""
     values = "".join(f' --from-literal={name}="${name}"' for name, required in variables.items() if required)
     return f"kubectl create secret generic {site.secret}{namespace}{values}"
+
+
+def create_tls_command(files: list[Path], site: Site) -> str:
+    """The shell command that makes a Secret of the files that listeners name."""
+    namespace = f" --namespace {site.namespace}" if site.namespace else ""
+    values = "".join(f" --from-file={file.name}" for file in files)
+    return f"kubectl create secret generic {site.tls_secret}{namespace}{values}"
 
 
 def _selector(site: Site) -> dict[str, str]:

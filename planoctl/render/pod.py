@@ -6,11 +6,12 @@ in reverse order after the main container: Envoy first, brightstaff and the agen
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from planoctl.config.deployment import Deployment
 from planoctl.config.runtime import Listener, RuntimeConfig
-from planoctl.launch import agent_command, drain_command, probe_command, rendered_probes, services
+from planoctl.launch import LOOPBACK, admin_url, agent_command, drain_command, probe_command, rendered_probes, services
 from planoctl.render.image import CONFIG, ENVOY, USER, VOLATILE
 from planoctl.supervise.plan import Child, Component, Probe
 
@@ -43,6 +44,7 @@ _AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOK
 class PodInput:
     """`listeners`: those that other pods reach. `variables`: name → required, from the secret called `secret`.
 
+    `files`: certificates and the like that listeners name, all in one folder, from the secret called `tls_secret`.
     `signed`: some provider's requests are signed with the AWS credentials of Envoy's environment.
     """
 
@@ -53,6 +55,8 @@ class PodInput:
     config_map: str
     secret: str
     variables: dict[str, bool]
+    tls_secret: str
+    files: tuple[Path, ...]
     signed: bool
     drain_seconds: int
 
@@ -71,6 +75,7 @@ def pod_spec(pod: PodInput) -> Manifest:
             {"name": "config", "configMap": {"name": pod.config_map}},
             {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+            *([{"name": "tls", "secret": {"secretName": pod.tls_secret, "defaultMode": 0o440}}] if pod.files else []),
         ],
     }
 
@@ -124,8 +129,13 @@ def _agent(pod: PodInput) -> Manifest:
         *(_from_secret(name, pod.secret, required=required) for name, required in pod.variables.items()),
     ]
     container["volumeMounts"].append({"name": "config", "mountPath": str(CONFIG.parent), "readOnly": True})
+    container["volumeMounts"] += _mounted_files(pod)
     container["startupProbe"] = _at_start(rendered_probes(deployment), pod)
     return container
+
+
+def _mounted_files(pod: PodInput) -> list[Manifest]:
+    return [{"name": "tls", "mountPath": str(pod.files[0].parent), "readOnly": True}] if pod.files else []
 
 
 def _sidecar(child: Child, pod: PodInput) -> Manifest:
@@ -139,8 +149,8 @@ def _sidecar(child: Child, pod: PodInput) -> Manifest:
 def _envoy(child: Child, pod: PodInput) -> Manifest:
     container = _container("envoy", "envoy", child.argv, pod)
     first = next((item for item in pod.listeners if item.type == "model"), pod.listeners[0])
-    ready = {"httpGet": {"path": "/readyz", "port": first.port}, "timeoutSeconds": 3}
-    alive = {"httpGet": {"path": "/healthz", "port": first.port}, "timeoutSeconds": 3}
+    ready, alive = _listener_probe(first, "/readyz", pod), _listener_probe(first, "/healthz", pod)
+    container["volumeMounts"] += _mounted_files(pod)
     drain = drain_command(pod.deployment, seconds=pod.drain_seconds, at_least=DRAIN_AT_LEAST_SECONDS)
     if pod.signed:
         container["env"] = [_from_secret(name, pod.secret, required=False) for name in _AWS_VARIABLES]
@@ -152,6 +162,20 @@ def _envoy(child: Child, pod: PodInput) -> Manifest:
         "livenessProbe": {**alive, "periodSeconds": 10, "failureThreshold": 3},
         "lifecycle": {"preStop": {"exec": {"command": list(drain)}}},
     }
+
+
+def _listener_probe(listener: Listener, path: str, pod: PodInput) -> Manifest:
+    """Kubernetes has no client certificate, so where one is wanted the admin interface and brightstaff are asked."""
+    tls = listener.tls
+    if tls is not None and tls.client_ca is not None and tls.require_client_certificate is not False:
+        service = f"http://{LOOPBACK}:{pod.deployment.ports.brightstaff}/readyz"
+        asked = [Probe(kind="http", target=f"{admin_url(pod.deployment)}/ready")]
+        asked += [Probe(kind="http", target=service)] if path == "/readyz" else []
+        return _exec(tuple(asked), pod)
+    get: Manifest = {"path": path, "port": listener.port}
+    if tls is not None:
+        get["scheme"] = "HTTPS"
+    return {"httpGet": get, "timeoutSeconds": 3}
 
 
 def _from_secret(name: str, secret: str, *, required: bool) -> Manifest:

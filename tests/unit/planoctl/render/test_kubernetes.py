@@ -248,3 +248,45 @@ def test_the_agent_knows_the_ports_that_the_commands_name(tmp_path: Path) -> Non
     assert (settings["PLANO_ADMIN_PORT"], settings["PLANO_BRIGHTSTAFF_PORT"]) == ("7001", "7002")
     assert "7002" in brightstaff["command"]
     assert "http://127.0.0.1:7001" in json.dumps(pod(found)["containers"][0]["lifecycle"])
+
+
+TLS = {"certificate": "/etc/plano-tls/tls.crt", "private_key": "/etc/plano-tls/tls.key"}
+
+
+def with_tls(**more: Any) -> dict[str, Any]:
+    return {**BASIC, "listeners": [{**BASIC["listeners"][0], "tls": {**TLS, **more}}]}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_certificates_come_from_a_secret_and_probes_speak_tls(tmp_path: Path, version: str) -> None:
+    found = resources(tmp_path, with_tls())
+    for item in found.values():
+        kubernetes_validate.validate(item, version, strict=True)
+    assert {"name": "tls", "secret": {"secretName": "plano-tls", "defaultMode": 0o440}} in pod(found)["volumes"]
+    mounting = {
+        item["name"] for item in containers(found) if "tls" in {mount["name"] for mount in item["volumeMounts"]}
+    }
+    assert mounting == {"config", "envoy"}
+    envoy = pod(found)["containers"][0]
+    assert envoy["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": 12000, "scheme": "HTTPS"}
+
+
+def test_where_clients_need_certificates_probes_ask_inside(tmp_path: Path) -> None:
+    envoy = pod(resources(tmp_path, with_tls(client_ca="/etc/plano-tls/ca.crt")))["containers"][0]
+    asked = envoy["readinessProbe"]["exec"]["command"]
+    assert asked[-4:] == ["http", "http://127.0.0.1:9901/ready", "http", "http://127.0.0.1:9091/readyz"]
+    assert envoy["livenessProbe"]["exec"]["command"][-2:] == ["http", "http://127.0.0.1:9901/ready"]
+
+
+def test_the_secret_of_certificates_is_shown_as_a_command(tmp_path: Path) -> None:
+    shown = render(tmp_path, with_tls(), output=str(tmp_path / "out"))
+    assert "kubectl create secret generic plano-tls --from-file=tls.crt --from-file=tls.key" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("certificate", "reason"), [("tls.crt", "beside the configuration"), ("/elsewhere/tls.crt", "several folders")]
+)
+def test_certificates_that_cannot_be_mounted_are_refused(tmp_path: Path, certificate: str, reason: str) -> None:
+    shown = render(tmp_path, with_tls(certificate=certificate))
+    assert shown.exit_code == 1
+    assert reason in shown.output
