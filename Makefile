@@ -7,7 +7,8 @@ PYTEST_WORKERS ?= 3
 FUZZ_EFFORT ?= 100
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test fuzz conformance faults chaos image-check format docs bench reload-check soak install clean
+.PHONY: help demo demo-stop check test fuzz conformance faults chaos image-check format docs bench bench-public reload-check \
+	soak install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -50,6 +51,10 @@ docs: $(VENV)/.installed-dev ## renew the generated parts of the documentation
 
 bench: $(VENV)/.installed-dev ## measure the gateway beside a bare Envoy (needs a C compiler)
 	$(BIN)/python tests/bench/run.py $(BENCH_ARGS)
+
+bench-public: $(VENV)/.installed-dev ## compare with LiteLLM's proxy and others, and write docs/benchmarks/ (20 minutes)
+	$(BIN)/python -m tests.bench.public $(BENCH_ARGS)
+	$(BIN)/python docs/build.py
 
 reload-check: $(VENV)/.installed-dev ## reload each second for a minute under load, and count what clients notice
 	@$(BIN)/python -m tests.reload $(RELOAD_ARGS)

@@ -10,6 +10,8 @@ from typing import Any
 
 import psutil
 
+from tests.bench.long_prompt import conversation
+
 QUESTION = (
     "Tell me about the history of the city of Paris in about three sentences. Keep it short, do not use lists, and"
     " mention how the city grew along the river."
@@ -52,7 +54,8 @@ class Case:
     """One kind of traffic: the client's API (`chat`, `messages`), and the upstream's (`openai`, `anthropic`, `bedrock`)
     or an alias of the gateway (`chain`, `failover`).
 
-    The bare Envoy is sent the same requests, so its upstream answers them in the client's own API.
+    The bare Envoy is sent the same requests, so its upstream answers them in the client's own API. `prompt_tokens` > 0
+    makes the prompt a conversation of that length instead of a question.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Case:
     stream: bool = False
     connections: int = CONNECTIONS
     targets: tuple[Target, ...] = ()
+    prompt_tokens: int = 0
 
     @property
     def path(self) -> str:
@@ -80,7 +84,7 @@ class Case:
     def body(self, model: str) -> dict[str, Any]:
         """A request of ordinary size and shape."""
         body: dict[str, Any] = {"model": model, "max_tokens": 256, "temperature": 0.7}
-        messages = [{"role": "user", "content": QUESTION}]
+        messages = conversation(self.prompt_tokens) if self.prompt_tokens else [{"role": "user", "content": QUESTION}]
         if self.client == "chat":
             body["messages"] = [{"role": "system", "content": SYSTEM}, *messages]
         else:
@@ -158,26 +162,40 @@ class Client:
     key: str
     rate: float = 0.0
 
-    def start(self, case: Case, address: str, model: str) -> "subprocess.Popen[str]":
-        """Starts the load of one case on `host:port`."""
-        body = self.folder / f"body-{case.client}-{case.stream}-{model.replace('/', '_')}.json"
-        body.write_text(json.dumps(case.body(model), separators=(",", ":")))
-        options: list[object] = ["-a", address, "-u", case.path, "-b", body, "-c", case.connections]
+    def start(
+        self, case: Case, address: str, model: str, *, prefix: str = "", headers: Sequence[str] = ()
+    ) -> "subprocess.Popen[str]":
+        """Starts the load of one case on `host:port`, its path after `prefix`, with more headers (`name: value`)."""
+        body = self.folder / f"body-{case.client}-{case.stream}-{case.prompt_tokens}-{model.replace('/', '_')}.json"
+        if not body.exists():
+            body.write_text(json.dumps(case.body(model), separators=(",", ":")))
+        options: list[object] = ["-a", address, "-u", prefix + case.path, "-b", body, "-c", case.connections]
         options += ["-d", self.seconds, "-w", self.warmup, "-x", case.expected]
         options += ["-H", f"authorization: Bearer {self.key}"]
         options += ["-H", "anthropic-version: 2023-06-01"] if case.client == "messages" else []
+        for header in headers:
+            options += ["-H", header]
         options += ["-s"] if case.stream else []
         options += ["-r", self.rate] if self.rate else []
         command = [str(self.program), "load", *map(str, options)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
-    def measure(self, case: Case, address: str, model: str, processes: Processes) -> dict[str, Any]:
+    def measure(
+        self,
+        case: Case,
+        address: str,
+        model: str,
+        processes: Processes,
+        *,
+        prefix: str = "",
+        headers: Sequence[str] = (),
+    ) -> dict[str, Any]:
         """The figures of one run. `<group>_cores` is what each group of processes used meanwhile, `other_cores` what
         everything on the machine used that is not in a group and not the client: it disturbs the measurement.
         """
         before, busy_before = _cpu_seconds(processes), _busy_seconds()
         start = time.monotonic()
-        loader = self.start(case, address, model)
+        loader = self.start(case, address, model, prefix=prefix, headers=headers)
         output, _ = loader.communicate(timeout=self.warmup + self.seconds + 30)
         elapsed = time.monotonic() - start
         if loader.returncode:

@@ -8,7 +8,9 @@
  *                 [-x SUBSTRING] [-H 'name: value']...
  *       Closed loop: each connection sends its next request as soon as the last one is answered. With -r, open loop:
  *       RATE requests/s, their latency counted from the moment when they were meant to be sent. -s: the answer is a
- *       stream. An answer counts when its status is 200 and it contains SUBSTRING. Prints one JSON line.
+ *       stream. An answer counts when its status is 200 and it contains SUBSTRING. Prints one JSON line: among others
+ *       the time to the first byte of a body (ttft), the time between two events of a stream (gap), and how many
+ *       requests were due but not answered at the end (unanswered).
  *
  * Built and run by run.py.
  */
@@ -232,6 +234,10 @@ static struct {
     Script unary[2], stream[2], converse_stream, not_found;
 } server;
 
+/* Names that price lists know: a gateway that looks them up must not be slowed down by not finding them. */
+#define OPENAI_MODEL "gpt-4o-2024-08-06"
+#define ANTHROPIC_MODEL "claude-sonnet-4-5-20250929"
+
 static const char *ANSWER_TEXT =
     "Paris began as a settlement of the Parisii on an island of the Seine and became a Roman town. "
     "In the Middle Ages it grew into the largest city of Europe and the seat of the kings of France. "
@@ -270,7 +276,7 @@ static void add_event(Script *script, int segment, const char *name, const char 
 static void build_openai(int events) {
     Buffer json = {0};
     appendf(&json,
-            "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"bench\","
+            "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"" OPENAI_MODEL "\","
             "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},"
             "\"finish_reason\":\"stop\"}],"
             "\"usage\":{\"prompt_tokens\":40,\"completion_tokens\":70,\"total_tokens\":110}}",
@@ -278,7 +284,7 @@ static void build_openai(int events) {
     server.unary[0] = unary_script("200 OK", &json);
     Script *stream = &server.stream[0];
     const char *chunk = "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,"
-                        "\"model\":\"bench\",\"choices\":[";
+                        "\"model\":\"" OPENAI_MODEL "\",\"choices\":[";
     start_stream(stream, events, "text/event-stream");
     for (int event = -1; event <= events; event++) {
         json.length = 0;
@@ -299,7 +305,8 @@ static void build_openai(int events) {
 
 static void build_anthropic(int events) {
     Buffer json = {0};
-    const char *message = "\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"bench\"";
+    const char *message = "\"id\":\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\","
+                          "\"model\":\"" ANTHROPIC_MODEL "\"";
     appendf(&json,
             "{%s,\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,"
             "\"usage\":{\"input_tokens\":40,\"output_tokens\":70}}",
@@ -584,12 +591,25 @@ static int serve(int argc, char **argv) {
 
 /* ---- load ---- */
 
+typedef struct {
+    double *values; /* milliseconds */
+    size_t count, capacity;
+} Samples;
+
+static void add_sample(Samples *samples, int64_t nanoseconds) {
+    if (samples->count == samples->capacity) {
+        samples->capacity = samples->capacity ? samples->capacity * 2 : 65536;
+        samples->values = grown(samples->values, samples->capacity * sizeof(double));
+    }
+    samples->values[samples->count++] = (double)nanoseconds / 1e6;
+}
+
 typedef struct Client {
     int fd; /* -1: not connected */
     bool connecting, busy, idle, in_body, chunked;
     int status;
     size_t written;
-    int64_t started, first_byte, retry_at;
+    int64_t started, first_byte, last_event, retry_at;
     uint64_t body_left;
     Chunks chunks;
     Buffer head, body;
@@ -608,8 +628,7 @@ static struct {
     uint64_t scheduled;
     int64_t open_since, measure_from, measure_until;
     int timer_fd;
-    double *latencies, *first_bytes;
-    size_t count, capacity;
+    Samples latencies, first_bytes, gaps;
     uint64_t events, errors;
     char first_error[512];
 } load_run;
@@ -665,7 +684,7 @@ static void start_request(Client *client, int64_t intended) {
     client->status = 0;
     client->written = 0;
     client->started = intended;
-    client->first_byte = 0;
+    client->first_byte = client->last_event = 0;
     client->head.length = client->body.length = 0;
     client->chunks = (Chunks){0};
     client->newline_run = 1; /* the body begins like after a newline */
@@ -701,17 +720,6 @@ static void send_due(void) {
     }
 }
 
-static void record(Client *client, int64_t now) {
-    if (!measuring(now)) return;
-    if (load_run.count == load_run.capacity) {
-        load_run.capacity = load_run.capacity ? load_run.capacity * 2 : 65536;
-        load_run.latencies = grown(load_run.latencies, load_run.capacity * sizeof(double));
-        load_run.first_bytes = grown(load_run.first_bytes, load_run.capacity * sizeof(double));
-    }
-    load_run.latencies[load_run.count] = (double)(now - client->started) / 1e6;
-    load_run.first_bytes[load_run.count++] = (double)(client->first_byte - client->started) / 1e6;
-}
-
 static const char *fault_of(const Client *client) {
     const char *text = load_run.expected;
     if (client->status != 200) return "not a 200";
@@ -722,8 +730,9 @@ static const char *fault_of(const Client *client) {
 
 static void finish_response(Client *client) {
     const char *fault = fault_of(client);
+    int64_t now = now_ns();
     if (fault) note_error(client, fault);
-    else record(client, now_ns());
+    else if (measuring(now)) add_sample(&load_run.latencies, now - client->started);
     client->busy = false;
     become_idle(client);
 }
@@ -733,7 +742,11 @@ static void take_payload(void *owner, const char *data, size_t length) {
     static const char pattern[] = "\ndata:";
     Client *client = owner;
     int64_t now = now_ns();
-    if (!client->first_byte) client->first_byte = now;
+    bool counts = client->status == 200 && measuring(now);
+    if (!client->first_byte) {
+        client->first_byte = now;
+        if (counts) add_sample(&load_run.first_bytes, now - client->started);
+    }
     append(&client->body, data, length);
     if (client->body.length > KEPT_BODY) { /* the check may look at the end of a long answer */
         memmove(client->body.data, client->body.data + client->body.length - READ_SIZE, READ_SIZE);
@@ -744,6 +757,8 @@ static void take_payload(void *owner, const char *data, size_t length) {
     for (size_t i = 0; i < length; i++) {
         if (data[i] == pattern[client->newline_run]) {
             if (++client->newline_run == 6) {
+                if (counts && client->last_event) add_sample(&load_run.gaps, now - client->last_event);
+                client->last_event = now;
                 found++;
                 client->newline_run = 0;
             }
@@ -752,7 +767,7 @@ static void take_payload(void *owner, const char *data, size_t length) {
         }
     }
     client->events += found;
-    if (measuring(now)) load_run.events += found;
+    if (counts) load_run.events += found;
 }
 
 /* False when the answer cannot be read. */
@@ -824,26 +839,42 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static double percentile(double *sorted, double part) {
-    return load_run.count ? sorted[(size_t)((double)(load_run.count - 1) * part)] : 0;
+/* Nearest rank of sorted samples; 0 when there are none. */
+static double percentile(const Samples *sorted, double part) {
+    return sorted->count ? sorted->values[(size_t)((double)(sorted->count - 1) * part)] : 0;
+}
+
+static void print_percentiles(const char *name, Samples *samples) {
+    qsort(samples->values, samples->count, sizeof(double), by_size);
+    printf("\"%s50_ms\":%.4f,\"%s90_ms\":%.4f,\"%s99_ms\":%.4f,", name, percentile(samples, 0.5), name,
+           percentile(samples, 0.9), name, percentile(samples, 0.99));
+}
+
+/* Requests that are under way, and those of an open loop that are overdue. */
+static uint64_t unanswered(const Client *clients, int connections) {
+    uint64_t count = 0;
+    for (int i = 0; i < connections; i++) count += clients[i].busy;
+    if (load_run.rate <= 0) return count;
+    double due = (double)(load_run.measure_until - load_run.open_since) / 1e9 * load_run.rate;
+    return due > (double)load_run.scheduled ? count + (uint64_t)due - load_run.scheduled : count;
 }
 
 static double seconds_of(struct timeval time) {
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static void report(double seconds) {
+static void report(double seconds, const Client *clients, int connections) {
     struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    qsort(load_run.latencies, load_run.count, sizeof(double), by_size);
-    qsort(load_run.first_bytes, load_run.count, sizeof(double), by_size);
+    getrusage(RUSAGE_SELF, &used); /* before the sorting */
     double cpu = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
-    printf("{\"requests\":%zu,\"rps\":%.1f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,\"p99_ms\":%.4f,\"ttft50_ms\":%.4f,"
-           "\"ttft99_ms\":%.4f,\"events_per_s\":%.1f,\"errors\":%lu,\"client_cpu_s\":%.3f,\"first_error\":\"%s\"}\n",
-           load_run.count, (double)load_run.count / seconds, percentile(load_run.latencies, 0.5),
-           percentile(load_run.latencies, 0.9), percentile(load_run.latencies, 0.99),
-           percentile(load_run.first_bytes, 0.5), percentile(load_run.first_bytes, 0.99),
-           (double)load_run.events / seconds, (unsigned long)load_run.errors, cpu, load_run.first_error);
+    size_t requests = load_run.latencies.count;
+    printf("{\"requests\":%zu,\"rps\":%.1f,\"events_per_s\":%.1f,\"errors\":%lu,\"unanswered\":%lu,", requests,
+           (double)requests / seconds, (double)load_run.events / seconds, (unsigned long)load_run.errors,
+           (unsigned long)unanswered(clients, connections));
+    print_percentiles("p", &load_run.latencies);
+    print_percentiles("ttft", &load_run.first_bytes);
+    print_percentiles("gap", &load_run.gaps);
+    printf("\"client_cpu_s\":%.3f,\"first_error\":\"%s\"}\n", cpu, load_run.first_error);
 }
 
 static void read_file(const char *path, Buffer *into) {
@@ -917,7 +948,7 @@ static int load(int argc, char **argv) {
         for (int i = 0; i < connections; i++)
             if (clients[i].fd < 0 && clients[i].retry_at < now) open_connection(&clients[i]);
     }
-    report(seconds);
+    report(seconds, clients, connections);
     return 0;
 }
 

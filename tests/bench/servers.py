@@ -23,8 +23,8 @@ from tests.bench.cases import Processes
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "llmbench.c"
 PROGRAM = FOLDER / "llmbench"
-OPENAI_MODEL = "bench-gpt"
-ANTHROPIC_MODEL = "bench-claude"
+OPENAI_MODEL = "gpt-4o"
+ANTHROPIC_MODEL = "claude-sonnet-4-5"
 BEDROCK_MODEL = "anthropic.claude-bench"
 CHAIN_MODEL = "bench-chain"  # a healthy model with one to fall back on
 FAILOVER_MODEL = "bench-failover"  # a provider that refuses the connection, then a healthy model
@@ -73,7 +73,7 @@ def start_upstream(program: Path, *, port: int, events: int, gap_us: int) -> Ite
     """The fake provider for all the APIs; port 0 takes a free one."""
     command = [str(program), "serve", "-p", str(port), "-e", str(events), "-g", str(gap_us)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with _ending(process):
+    with ending(process):
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
@@ -90,8 +90,8 @@ def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> I
     command = [str(find_envoy()), "-c", str(path), "--concurrency", str(concurrency), "--use-dynamic-base-id"]
     with (folder / "bare-envoy.log").open("wb") as log:
         process = subprocess.Popen([*command, "--log-level", "warning"], stdout=log, stderr=log)
-    with _ending(process):
-        _wait_for_port(port, process, folder / "bare-envoy.log")
+    with ending(process):
+        wait_for_port(port, process, folder / "bare-envoy.log", "the bare Envoy")
         yield Target(f"127.0.0.1:{port}", {"envoy": [psutil.Process(process.pid)]})
 
 
@@ -207,17 +207,21 @@ def _address(port: int) -> dict[str, object]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _wait_for_port(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_SECONDS
+def wait_for_port(
+    port: int, process: "subprocess.Popen[bytes]", log: Path, name: str, seconds: float = _START_SECONDS
+) -> None:
+    """Returns as soon as something listens; raises with the end of the log when that does not happen."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.05)
-    raise RuntimeError(f"the bare Envoy did not start:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"{name} did not start:\n{log.read_text()[-2000:]}")
 
 
 @contextlib.contextmanager
-def _ending(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Iterator[None]:
+def ending(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> Iterator[None]:
+    """Ends the process with the block, the hard way after ten seconds."""
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ import yaml
 from planoctl.config.pipeline import load_document
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def builder() -> ModuleType:

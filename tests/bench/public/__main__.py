@@ -1,0 +1,5 @@
+"""`python -m tests.bench.public`."""
+
+from tests.bench.public.run import main
+
+main()
