@@ -1,8 +1,8 @@
 """Writes what the documentation repeats of the program: `python docs/build.py` (or `--check`, which only compares).
 
 docs/commands.md comes from the commands' own help, the tables of docs/configuration.md from the JSON Schema and the
-provider catalogue, those of docs/translation.md from the translators themselves, and the comparison in README.md from
-the last run of `make bench-public`.
+provider catalogue, those of docs/translation.md from the translators themselves, docs/benchmarks/ and the comparison in
+README.md from the figures of the last `make bench-public`.
 """
 
 import json
@@ -22,7 +22,7 @@ from hermesllm.providers import PROVIDERS  # noqa: E402
 from planoctl.cli import cli as root_command  # noqa: E402
 from planoctl.cli.lazy import COMMANDS  # noqa: E402
 from planoctl.resources import config_folder  # noqa: E402
-from tests.bench.public import markdown  # noqa: E402
+from tests.bench.public import charts, markdown  # noqa: E402
 from tests.bench.public.results import Results  # noqa: E402
 
 _BEGIN, _END = "<!-- generated: {} -->", "<!-- end -->"
@@ -136,10 +136,16 @@ def providers() -> str:
     return "\n".join(rows)
 
 
-def comparison() -> str:
-    """The figures that the README quotes."""
-    results = Results(json.loads((ROOT / "docs" / "benchmarks" / "results.json").read_text(encoding="utf-8")))
-    return f"{markdown.summary(results)}\n\n{markdown.conditions(results)}"
+def benchmarks() -> dict[Path, str]:
+    """The report, its charts, and the README that quotes it."""
+    folder, readme = ROOT / "docs" / "benchmarks", ROOT / "README.md"
+    results = Results(json.loads((folder / "results.json").read_text(encoding="utf-8")))
+    quoted = f"{markdown.summary(results)}\n\n{markdown.conditions(results)}"
+    return {
+        readme: replaced(readme.read_text(encoding="utf-8"), "benchmark", quoted),
+        folder / "README.md": markdown.page(results),
+        **{folder / name: picture for name, picture in charts.pictures(results).items()},
+    }
 
 
 def replaced(text: str, name: str, table: str) -> str:
@@ -154,9 +160,8 @@ def documents() -> dict[Path, str]:
     """Each generated document as it should be."""
     docs = ROOT / "docs"
     configured = replaced((docs / "configuration.md").read_text(encoding="utf-8"), "keys", configuration())
-    readme = ROOT / "README.md"
     return {
-        readme: replaced(readme.read_text(encoding="utf-8"), "benchmark", comparison()),
+        **benchmarks(),
         docs / "commands.md": commands(),
         docs / "configuration.md": replaced(configured, "providers", providers()),
         docs / "translation.md": replaced(

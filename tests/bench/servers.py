@@ -57,7 +57,9 @@ def build_program() -> Path:
     """Compiles llmbench unless it is newer than its source."""
     if not PROGRAM.exists() or PROGRAM.stat().st_mtime < SOURCE.stat().st_mtime:
         compiler = os.environ.get("CC", "cc")
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", str(PROGRAM), str(SOURCE)], check=True)
+        fresh = PROGRAM.with_name(f"{PROGRAM.name}.{os.getpid()}")  # two test processes may build at once
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(SOURCE)], check=True)
+        fresh.replace(PROGRAM)
     return PROGRAM
 
 
