@@ -36,10 +36,10 @@ COMMANDS = {
     "obs": Entry(
         "planoctl.cli.obs:obs", "Observability", "Watch requests, models, tokens, cost, latency and errors live."
     ),
+    "trace": Entry("planoctl.cli.trace:trace", "Observability", "Collect traces on this host, and show them."),
     "agent": Entry(
         "planoctl.cli.agent:agent", "Containers", "Render a configuration, and roll out its changes to what runs."
     ),
-    "trace": Entry("planoctl.cli.trace:trace", "Observability", "Collect traces on this host, and show them."),
     "demo": Entry("planoctl.cli.demo:demo", "Try it", "Start a gateway with a fake provider and ask it something."),
     "mock-provider": Entry(
         "planoctl.mock_provider.cli:mock_provider",

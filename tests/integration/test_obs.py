@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Iterator
 from fcntl import ioctl
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -121,6 +122,8 @@ def test_a_second_reader_gets_the_same_calls_as_json(console: tuple[Terminal, in
         [sys.executable, "-m", "planoctl", "obs", "--port", str(port), "--json"],
         stdout=subprocess.PIPE,
         env={**os.environ, "PLANO_HOME": str(tmp_path)},
+        # Whoever runs the tests in the background has it ignored.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert reader.stdout is not None
