@@ -82,7 +82,7 @@ async def _start_routing(state: State, socket: Path) -> Any:
     previous = os.umask(0o177)  # only the owner may connect
     try:
         return await start_service(
-            RoutingService(lambda: state.snapshot.decider, state.record_latency), f"unix:{socket}"
+            RoutingService(lambda: state.snapshot.decider, state.record_latency, state.telemetry), f"unix:{socket}"
         )
     finally:
         os.umask(previous)
@@ -90,8 +90,11 @@ async def _start_routing(state: State, socket: Path) -> Any:
 
 def _routing_endpoint(shape: Format) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        snapshot = _state(request).snapshot
-        return await routing_answer(request, shape, snapshot.config, snapshot.registry, snapshot.decider)
+        state = _state(request)
+        snapshot = state.snapshot
+        return await routing_answer(
+            request, shape, snapshot.config, snapshot.registry, snapshot.decider, state.telemetry
+        )
 
     return endpoint
 

@@ -14,6 +14,8 @@ from brightstaff.orchestrator.client import OrchestratorRouter, RoutingModel, ro
 from brightstaff.ranking import Ranking
 from brightstaff.routing.decision import Decider
 from brightstaff.routing.types import Router
+from brightstaff.telemetry.telemetry import Telemetry
+from hermesllm.prices import list_price
 from planoctl.config.registry import Candidate, ModelRegistry
 from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import RuntimeConfig
@@ -42,6 +44,7 @@ class State:
         self._client: httpx.AsyncClient = routing_client(models)
         self._ranking = Ranking(config.model_metrics_sources, self._resolve)
         self._sessions = _open_sessions(config)
+        self.telemetry = Telemetry(list_price)
         self._farewells: set[asyncio.Task[None]] = set()
         self.snapshot = self._snapshot(config)
 
@@ -66,6 +69,7 @@ class State:
     async def start(self) -> None:
         """Fetch what is to be known before the first decision; what cannot be had within its time-out comes later."""
         config = self.snapshot.config
+        await self.telemetry.configure(config.tracing)
         await self._ranking.start()
         if config.routing_preferences and routing_model(config, self.snapshot.registry) is None:
             await self._embedded.load()
@@ -81,6 +85,7 @@ class State:
             self._sessions = _open_sessions(config)
         if config.routing_preferences and routing_model(config, ModelRegistry(config)) is None:
             await self._embedded.load()
+        await self.telemetry.configure(config.tracing)
         self.snapshot = self._snapshot(config)
 
     async def _replace_ranking(self, config: RuntimeConfig) -> None:
@@ -111,6 +116,7 @@ class State:
         for task in self._farewells:
             task.cancel()
         await asyncio.gather(*self._farewells, return_exceptions=True)
+        await self.telemetry.stop()
         await self._ranking.stop()
         await self._sessions.close()
         await self._client.aclose()

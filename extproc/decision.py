@@ -50,12 +50,18 @@ async def decide(
     headers: Mapping[str, str],
     body: RequestBody,
     named: Sequence[Candidate],
+    traceparent: str | None = None,
 ) -> Decided:
-    """Ask brightstaff. Raises RoutingUnavailable only where the configuration wants failures to fail the request."""
+    """Ask brightstaff. Raises RoutingUnavailable only where the configuration wants failures to fail the request.
+
+    `traceparent`: of the span that the decision belongs to; without one the client's goes on.
+    """
     requested = named[0].name if named else ""
     for warning in body.inline.warnings:
         log.warning("request_id=%s: %s", headers.get("x-request-id"), warning)
     request = decide_request(shape, body.document, headers, body.inline, snapshot.config, requested)
+    if traceparent is not None:
+        request.headers["traceparent"] = traceparent
     decision = await client.decide(request, snapshot.config.overrides.routing_timeout_ms / 1000)
     outcome = _WORDS.get(decision.outcome, "failed")
     if decision.outcome == pb.Decision.FAILED:

@@ -1,12 +1,15 @@
-"""Finding `:path` in an HPACK header block (RFC 7541), the one header the server needs of a gRPC call.
+"""Finding headers in an HPACK header block (RFC 7541): `:path`, and where requests are traced `traceparent`.
 
 The server announces a dynamic table of size 0, so every block can be read on its own.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from hpack.exceptions import HPACKDecodingError
 from hpack.huffman_table import decode_huffman
+
+from extproc.huffman_hex import decode_hex
 
 _PATH_INDEXES = (4, 5)  # `:path: /` and `:path: /index.html` of the static table
 
@@ -17,6 +20,22 @@ class MalformedBlock(ValueError):
 
 def find_path(block: bytes) -> str | None:
     """The value of `:path`, None where the block has none. Raises MalformedBlock."""
+    for index, name, value in _fields(block):
+        if index in _PATH_INDEXES or _text(name) == ":path":
+            return _text(value)
+    return None
+
+
+def find_header(block: bytes, wanted: str) -> str | None:
+    """The value of a header that is not in the static table. Raises MalformedBlock."""
+    for index, name, value in _fields(block):
+        if index == 0 and _text(name) == wanted:
+            return _decoded(value)
+    return None
+
+
+def _fields(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Index of the name in the static table, or 0 and the name, and the value; strings still as they came."""
     position = 0
     while position < len(block):
         first = block[position]
@@ -30,9 +49,7 @@ def find_path(block: bytes) -> str | None:
             if index == 0:
                 name, position = _string(block, position)
             value, position = _string(block, position)
-            if index in _PATH_INDEXES or _text(name) == ":path":
-                return _text(value)
-    return None
+            yield index, name, value
 
 
 def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
@@ -63,12 +80,16 @@ def _string(block: bytes, position: int) -> tuple[bytes, int]:
     return block[start : start + 1] + block[position:end], end
 
 
-@lru_cache(maxsize=64)
-def _text(string: bytes) -> str:
+def _decoded(string: bytes) -> str:
     if not string:
         return ""
+    if string[0] & 0x80 and (text := decode_hex(string[1:])) is not None:
+        return text
     try:
         raw = decode_huffman(string[1:]) if string[0] & 0x80 else string[1:]
     except HPACKDecodingError as fault:
         raise MalformedBlock(str(fault)) from None
     return bytes(raw or b"").decode("ascii", "replace")
+
+
+_text = lru_cache(maxsize=64)(_decoded)

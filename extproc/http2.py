@@ -30,7 +30,7 @@ class Sink:
     take: Callable[[bytes], None]
 
 
-Opener = Callable[[str], Handler | Sink | None]
+Opener = Callable[[str, bytes], Handler | Sink | None]
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME_HEAD = struct.Struct(">HBBBL")
@@ -301,7 +301,7 @@ class GrpcConnection(asyncio.Protocol):
             return
         self._last_stream = stream
         try:
-            handle = self._opener(find_path(block) or "")
+            handle = self._opener(find_path(block) or "", block)
         except MalformedBlock as fault:
             raise ProtocolError(Fault.COMPRESSION_ERROR, str(fault)) from None
         if handle is None:

@@ -23,6 +23,7 @@ from extproc.request_body import RequestBody
 from extproc.selection import select_candidate
 from extproc.services import Services
 from extproc.snapshot import Snapshot
+from extproc.tracing import RequestSpan
 from hermesllm.conversation import ROUTED_FORMATS
 from hermesllm.error_bodies import render_error
 from hermesllm.errors import GatewayError, InvalidRequest
@@ -53,14 +54,18 @@ _JSON_HEADERS = {"content-type": "application/json"}
 _REDIRECT_STATUS = 300
 _BAD_GATEWAY = 502
 _ERROR_STATUS = 400
+_LONGEST_NAME = 200
+_REQUEST_KINDS = frozenset({"request_headers", "request_body"})
 
 
 class ListenerStage:
     """Decides and rewrites one request of a model listener."""
 
-    def __init__(self, snapshot: Snapshot, services: Services) -> None:
+    def __init__(self, snapshot: Snapshot, services: Services, block: bytes = b"") -> None:
+        """`block`: the header block of Envoy's call, in which the trace context is."""
         self._snapshot = snapshot
         self._services = services
+        self._span = None if snapshot.spans is None else RequestSpan(snapshot.spans, block)
         self._headers: dict[str, str] = {}
         self._format = Format.CHAT
         self._exchange: Exchange | None = None
@@ -143,6 +148,10 @@ class ListenerStage:
 
     def _request_body(self, encoded: bytes) -> bytes | Awaitable[bytes]:
         body = RequestBody.read(encoded, self._headers.get("content-encoding", ""), self._limit)
+        self._streams = body.document.get("stream") is True
+        self._requested = body.requested  # the document is about to be edited
+        if self._span is not None:
+            self._span.asked(self._format, self._headers, body.document)
         if self._format in ROUTED_FORMATS and not self._internal:
             inline = body.take_inline_preferences()
             if inline.preferences or (self._snapshot.config.routing_preferences and not inline.present):
@@ -161,7 +170,7 @@ class ListenerStage:
         try:
             named = self._named(body) if body.document.get("model") or self._snapshot.registry.default else []
             self._decided = decided = await decide(
-                self._services.routing, self._snapshot, self._format, self._headers, body, named
+                self._services.routing, self._snapshot, self._format, self._headers, body, named, self._traceparent
             )
             candidates = self._snapshot.registry.chain(decided.models)
             forwarded = self._forward(body, candidates or named or self._named(body))
@@ -171,10 +180,13 @@ class ListenerStage:
         except Exception as fault:  # noqa: BLE001 — the edge, as in `handle`
             return self._fault("request_body", fault)
 
+    @property
+    def _traceparent(self) -> str | None:
+        """For what brightstaff does for this request."""
+        return None if self._span is None else self._span.traceparent
+
     def _forward(self, body: RequestBody, candidates: list[Candidate]) -> bytes | Awaitable[bytes]:
         """The reply that sends the request on its way to the first of `candidates` that can serve it."""
-        self._streams = body.document.get("stream") is True
-        self._requested = body.requested  # the document is about to be edited
         if self._format is Format.COUNT_TOKENS:
             able = [candidate for candidate in candidates if candidate.provider.speaks(Format.COUNT_TOKENS)]
             if not able:
@@ -251,27 +263,33 @@ class ListenerStage:
     def _metadata(self, exchange: Exchange) -> dict[str, str]:
         """For error pages and access logs."""
         metadata = {
-            "client_format": self._shape,
+            **self._asked(),
             "upstream_format": exchange.upstream.value,
             "provider": exchange.candidate.provider.id,
             "model": exchange.candidate.model,
-            "requested_model": self._requested[:200],
         }
-        if self._streams:
-            metadata["stream"] = "true"
-        if self._headers.get(LISTENER) == INTERNAL_LISTENER:
-            metadata["internal"] = "true"
         if self._limiting is not None and self._limiting.reservation:
             metadata["reservation"] = self._limiting.reservation
         if self._decided is not None:
             metadata |= self._decided.metadata()
         return metadata
 
+    def _asked(self) -> dict[str, str]:
+        """What is known of a request before it has somewhere to go, and of one that is refused."""
+        metadata = {"client_format": self._shape, "requested_model": self._requested[:_LONGEST_NAME]}
+        if self._streams:
+            metadata["stream"] = "true"
+        if self._internal:
+            metadata["internal"] = "true"
+        if self._span is not None and self._span.details:
+            metadata["traced"] = self._span.details
+        return metadata
+
     def _count_here(self, body: RequestBody) -> bytes:
         """A provider that cannot count: brightstaff does, with a tokenizer of its own."""
         self._served_here = True
         removed = [name for name in (*body.outdated_headers, *CLIENT_CREDENTIALS) if name in self._headers]
-        metadata = {"client_format": self._shape, "upstream_format": self._format.value}
+        metadata = {**self._asked(), "upstream_format": self._format.value}
         return replies.request_body({CLUSTER: BRIGHTSTAFF}, removed, body.replacement, metadata)
 
     def _response_headers(self, message: pb.HttpHeaders) -> bytes:
@@ -386,7 +404,16 @@ class ListenerStage:
             changes["allow"] = "POST"
         if self._format in _ANTHROPIC_SHAPED and self._request_id:
             changes["request-id"] = self._request_id
-        return replies.immediate(error.status, changes, body, f"plano_{error.code}")
+        return replies.immediate(error.status, changes, body, f"plano_{error.code}", self._refused(kind))
+
+    def _refused(self, kind: str | None) -> dict[str, str]:
+        """The metadata of a request that goes nowhere; what has gone somewhere has more already."""
+        if kind not in _REQUEST_KINDS or client_endpoint(self._headers.get(":path", "")) is None:
+            return {}
+        if self._span is not None and not self._span.details:
+            self._span.asked(self._format, self._headers)
+        counts = {"upstream_format": self._format.value} if self._format is Format.COUNT_TOKENS else {}
+        return {**self._asked(), **counts}
 
     def _render(self, error: GatewayError) -> bytes:
         return render_error(self._format, error.report().about(request_id=self._request_id))

@@ -7,6 +7,7 @@ Performance-sensitive: replies are put together from serialised pieces, of which
 import struct
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 from google.protobuf import struct_pb2
 
@@ -205,8 +206,14 @@ def _mutated(body: bytes) -> bytes:
     return _field(_BODY_MUTATION, _field(_BODY, body) if body else _CLEAR_BODY)
 
 
-def immediate(status: int, changes: Mapping[str, str], body: bytes, details: str) -> bytes:
-    """An answer to the client instead of the exchange. `details` shows in the access log."""
+def immediate(
+    status: int,
+    changes: Mapping[str, str],
+    body: bytes,
+    details: str,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """An answer to the client instead of the exchange. `details` and `metadata` show in the access log."""
     reply = pb.ProcessingResponse()
     response = reply.immediate_response
     response.status.code = status
@@ -214,4 +221,4 @@ def immediate(status: int, changes: Mapping[str, str], body: bytes, details: str
         response.headers.MergeFromString(_set_header(name, value))
     response.body = body
     response.details = details
-    return reply.SerializeToString()
+    return reply.SerializeToString() + (_metadata(metadata) if metadata else b"")

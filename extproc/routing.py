@@ -93,8 +93,8 @@ class RoutingClient:
         """Whether there are failures to report."""
         return bool(self._failures)
 
-    async def observe(self, observations: pb.Observations) -> None:
-        """Report latencies, and failures of ours. If brightstaff is away the failures wait; latencies come anew."""
+    async def observe(self, observations: pb.Observations) -> bool:
+        """Report what was seen, and failures of ours; whether it arrived. If brightstaff is away the failures wait."""
         from grpc.aio import AioRpcError
 
         failures = self._failures.copy()
@@ -103,8 +103,9 @@ class RoutingClient:
             await self._connected()[1](observations, timeout=1.0)
         except AioRpcError as error:
             log.debug("nothing reported: %s", error.details())
-        else:
-            self._failures -= failures
+            return False
+        self._failures -= failures
+        return True
 
     def _connected(self) -> tuple[Any, Any]:
         if self._calls is None:

@@ -17,6 +17,7 @@ from extproc.listener_stage import ListenerStage
 from extproc.routing import RoutingClient
 from extproc.services import Services
 from extproc.snapshot import Snapshot
+from extproc.tracing import TracedRequests
 from extproc.upstream_stage import UpstreamStage
 from plano_pb import ext_proc_pb2 as pb
 from planoctl.config.headers import METADATA_NAMESPACE
@@ -51,10 +52,10 @@ class Worker:
         """In bytes: a body that may be buffered, and what comes with it."""
         return self.snapshot.config.overrides.buffer_limit_bytes + _MESSAGE_OVERHEAD
 
-    def open(self, path: str) -> Handler | Sink | None:
-        """The handler of a gRPC call, None for a method that is not served."""
+    def open(self, path: str, block: bytes) -> Handler | Sink | None:
+        """The handler of a gRPC call with the header block `block`, None for a method that is not served."""
         if path == _PROCESS:
-            return _Stream(self.snapshot, self._services).handle
+            return _Stream(self.snapshot, self._services, block).handle
         if path == STREAM_ACCESS_LOGS:
             return self._log
         return _check if path == _HEALTH else None
@@ -63,16 +64,19 @@ class Worker:
 class _Stream:
     """One ext_proc stream, of whichever stage: only inside a chain's cluster does Envoy send the chain's metadata."""
 
-    def __init__(self, snapshot: Snapshot, services: Services) -> None:
+    def __init__(self, snapshot: Snapshot, services: Services, block: bytes) -> None:
         self._snapshot = snapshot
         self._services = services
+        self._block = block
         self._stage: ListenerStage | UpstreamStage | None = None
 
     def handle(self, data: bytes) -> Reply | Awaitable[Reply]:
         message = pb.ProcessingRequest.FromString(data)
         if self._stage is None:
             chained = METADATA_NAMESPACE in message.metadata_context.filter_metadata
-            self._stage = UpstreamStage(self._snapshot) if chained else ListenerStage(self._snapshot, self._services)
+            self._stage = (
+                UpstreamStage(self._snapshot) if chained else ListenerStage(self._snapshot, self._services, self._block)
+            )
         return self._stage.handle(message)
 
 
@@ -94,9 +98,12 @@ async def serve(
         subscribers=[limits.observe, *subscribers],
         limits=limits,
     )
+    traced = TracedRequests()
+    services.subscribers.append(traced.observe)
     worker = Worker(watch.config, services)
     background = (
         asyncio.create_task(report(services.latencies, services.routing)),
+        asyncio.create_task(traced.ship(services.routing)),
         asyncio.create_task(watch.run(worker.apply)),
     )
     connections: set[GrpcConnection] = set()
@@ -119,6 +126,7 @@ async def serve(
     deadline = loop.time() + _DRAIN_SECONDS
     while connections and loop.time() < deadline:  # noqa: ASYNC110 — once per life; nothing else needs to know
         await asyncio.sleep(0.05)
+    await traced.flush(services.routing)
     await services.routing.close()
     await services.limits.close()
 

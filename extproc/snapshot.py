@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from extproc.authentication import Edge
 from extproc.limits.rules import Rules
+from extproc.tracing import SpanSettings
 from planoctl.config.inactive import has_filters
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig
@@ -24,6 +25,7 @@ class Snapshot:
     observed: bool
     rules: Rules
     edges: Mapping[str, Edge]
+    spans: SpanSettings | None
 
     @classmethod
     def of(cls, config: RuntimeConfig) -> "Snapshot":
@@ -34,5 +36,6 @@ class Snapshot:
             filtered=listener is not None and has_filters(listener),
             observed=any(each.selection_policy.prefer == "fastest" for each in config.routing_preferences),
             rules=Rules(config),
+            spans=SpanSettings.of(config.tracing),
             edges={listener.edge_id: Edge.of(listener, config.overrides) for listener in config.listeners},
         )

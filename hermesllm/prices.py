@@ -31,6 +31,20 @@ class Rates:
         """What models are ranked by: input and output rate together."""
         return self.input + self.output
 
+    def input_cost(self, prompt: int, cache_read: int = 0, cache_write: int = 0) -> float:
+        """USD for a prompt of so many tokens, of which some were read from or written to a cache.
+
+        Where no rate of their own is published they cost what others do.
+        """
+        read = self.input if self.cache_read is None else self.cache_read
+        write = self.input if self.cache_write is None else self.cache_write
+        fresh = max(0, prompt - cache_read - cache_write)
+        return (fresh * self.input + cache_read * read + cache_write * write) / 1e6
+
+    def output_cost(self, completion: int) -> float:
+        """USD for so many tokens of an answer."""
+        return completion * self.output / 1e6
+
 
 class Priced(Protocol):
     """A place to send requests: its public name, its provider and the provider's id of the model."""

@@ -11,13 +11,17 @@ from starlette.responses import JSONResponse, Response
 from brightstaff.metrics import record_decision, record_service_request
 from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
+from brightstaff.telemetry.decisions import traced_decision
+from brightstaff.telemetry.span import Value
+from brightstaff.telemetry.telemetry import Telemetry
 from hermesllm.conversation import ROUTING_TURNS, conversation
 from hermesllm.errors import GatewayError, InvalidRequest
 from hermesllm.formats import Format
 from planoctl.config.headers import AFFINITY
 from planoctl.config.inline_preferences import take_inline_preferences
 from planoctl.config.registry import ModelRegistry
-from planoctl.config.runtime import RuntimeConfig
+from planoctl.config.runtime import RuntimeConfig, SpanAttributes
+from planoctl.config.span_attributes import header_attributes, header_text, static_attributes
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 _MESSAGES = {Format.CHAT: "messages", Format.ANTHROPIC: "messages", Format.RESPONSES: "input"}
@@ -35,7 +39,12 @@ class RoutingFailure(GatewayError):
 
 
 async def answer(
-    request: Request, shape: Format, config: RuntimeConfig, registry: ModelRegistry, decider: Decider
+    request: Request,
+    shape: Format,
+    config: RuntimeConfig,
+    registry: ModelRegistry,
+    decider: Decider,
+    telemetry: Telemetry,
 ) -> Response:
     """The decision about a request in the format `shape`."""
     try:
@@ -43,7 +52,7 @@ async def answer(
     except InvalidRequest:
         record_service_request("bad_request")
         raise
-    decision = await decider.decide(question)
+    decision = await traced_decision(decider, question, telemetry, "routing_decision", _attributes(request, config))
     record_decision("routing", decision)
     record_service_request(_OUTCOMES[decision.outcome])
     if decision.outcome is Outcome.FAILED and config.routing.on_error == "fail":
@@ -65,6 +74,19 @@ def _question(request: Request, shape: Format, raw: bytes, config: RuntimeConfig
         request_id=request.headers.get("x-request-id"),
         headers=trace,
     )
+
+
+def _attributes(request: Request, config: RuntimeConfig) -> dict[str, Value]:
+    """What the span of a decision tells of the request."""
+    settings = config.tracing.span_attributes if config.tracing else SpanAttributes()
+    found: dict[str, Value] = {
+        **static_attributes(settings),
+        **header_attributes(request.headers, settings.header_prefixes),
+        "http.path": request.url.path.removeprefix("/routing"),
+    }
+    if session := header_text(request.headers.get(AFFINITY, "")):
+        found["plano.session_id"] = session
+    return found
 
 
 def _parsed(raw: bytes, shape: Format) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import grpc.aio
 from brightstaff.metrics import record_decision, record_unanswered
 from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
+from brightstaff.telemetry.decisions import traced_decision
+from brightstaff.telemetry.telemetry import Telemetry
 from plano_pb import routing_pb2 as pb
 from planoctl.config.runtime import RoutingPreference, SelectionPolicy
 
@@ -30,14 +32,15 @@ Record = Callable[[str, float, bool], None]
 
 
 class RoutingService:
-    """`decider` gives the one of the current configuration; `record` takes observed latencies."""
+    """`decider` gives the one of the current configuration; `record` takes observed latencies, `telemetry` spans."""
 
-    def __init__(self, decider: Callable[[], Decider], record: Record) -> None:
+    def __init__(self, decider: Callable[[], Decider], record: Record, telemetry: Telemetry | None = None) -> None:
         self._decider = decider
         self._record = record
+        self._telemetry = telemetry
 
     async def decide(self, request: pb.DecideRequest, _context: object) -> pb.Decision:
-        decision = await self._decider().decide(_question(request))
+        decision = await traced_decision(self._decider(), _question(request), self._telemetry, "routing")
         record_decision("llm", decision)
         return _answer(decision)
 
@@ -46,6 +49,8 @@ class RoutingService:
             self._record(observation.model, observation.seconds, observation.stream)
         for reason, count in request.failures.items():
             record_unanswered(reason, count)
+        if self._telemetry is not None and request.traced:
+            self._telemetry.record_requests(request.traced)
         return pb.Observed()
 
 

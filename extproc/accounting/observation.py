@@ -19,6 +19,8 @@ class Observation:
 
     request_id: str
     client_format: Format
+    upstream_format: str = ""
+    """What the provider speaks."""
     requested_model: str = ""
     provider: str = ""
     model: str = ""
@@ -43,6 +45,14 @@ class Observation:
     bytes_in: int = 0
     bytes_out: int = 0
     user_agent: str = ""
+    identity: str = ""
+    """Who asked, where the listener knows its callers."""
+    trace_id: str = ""
+    span_id: str = ""
+    """Of the span that Envoy made of the request."""
+    sampled: bool = False
+    traced: str = ""
+    """What a span tells beside this, as JSON."""
     reservation: str = ""
     """What a rate limit has set aside for the request."""
 

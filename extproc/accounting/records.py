@@ -28,9 +28,11 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
     flags = tuple(field.name for field, _ in common.response_flags.ListFields())
     started = common.start_time.seconds + common.start_time.nanos / 1e9
     chain = told.get("models")
+    tags = common.custom_tags
     return Observation(
         request_id=request.request_id,
         client_format=client_format,
+        upstream_format=told.get("upstream_format", ""),
         requested_model=told.get("requested_model", ""),
         provider=told.get("provider", ""),
         model=told.get("model", ""),
@@ -54,6 +56,11 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
         bytes_out=response.response_body_bytes,
         user_agent=request.user_agent,
         reservation=told.get("reservation", ""),
+        identity=told.get("identity", ""),
+        trace_id=tags.get("trace_id", ""),
+        span_id=tags.get("span_id", ""),
+        sampled="traced" in told and "trace_id" in tags,
+        traced=told.get("traced", ""),
     )
 
 

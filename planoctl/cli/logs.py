@@ -2,7 +2,6 @@
 
 import signal
 import time
-from pathlib import Path
 
 import rich_click as click
 
@@ -29,11 +28,14 @@ _POLL_SECONDS = 0.2
     metavar="NAME",
     help=f"Only this component: {', '.join(_COMPONENTS)}. Repeatable.",
 )
+@click.option(
+    "--pretty", is_flag=True, help="Requests as readable lines: models, times, tokens, cost at list prices, errors."
+)
 @options.instance
 @options.verbose
-def logs(follow: bool, lines: int, components: tuple[str, ...], instance: Instance) -> None:
+def logs(follow: bool, lines: int, components: tuple[str, ...], pretty: bool, instance: Instance) -> None:
     """Show what the processes wrote."""
-    from planoctl.log_tail import FolderTail, log_files
+    from planoctl.log_tail import FolderTail, last_lines, log_files
 
     folder = instance.paths.log_dir
     if not folder.is_dir():
@@ -42,26 +44,34 @@ def logs(follow: bool, lines: int, components: tuple[str, ...], instance: Instan
     files = log_files(folder, components)
     if not files and tail is None:
         raise CliError(f"there are no such logs in {folder}", remedy="leave out --component, or run `planoctl up`")
+    show = _print_pretty if pretty else _print_line
     for path in files:
-        _print_end(path, lines)
+        for line in last_lines(path, lines):
+            show(path.stem, line)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs are started with it ignored
     try:
         while tail is not None:
             for source, line in tail.poll():
-                _print_line(source, line)
+                show(source, line)
             time.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         return
-
-
-def _print_end(path: Path, lines: int) -> None:
-    from planoctl.log_tail import last_lines
-
-    for line in last_lines(path, lines):
-        _print_line(path.stem, line)
 
 
 def _print_line(source: str, line: str) -> None:
     out = console()
     out.print(f"{source:<13}", style=BRAND, end="")
     out.print(line)
+
+
+def _print_pretty(source: str, line: str) -> None:
+    from hermesllm.prices import list_price
+    from planoctl.access_record import AccessRecord
+
+    record = AccessRecord.parse(line) if source.startswith("access") else None
+    if record is None:
+        _print_line(source, line)
+        return
+    out = console()
+    out.print(f"{source:<13}", style=BRAND, end="")
+    out.print(record.line(list_price))

@@ -9,6 +9,7 @@ from planoctl.config.header_checks import check_header_names, check_host, is_hea
 from planoctl.config.listener_checks import check_listeners
 from planoctl.config.model_checks import check_models
 from planoctl.config.service_checks import check_services
+from planoctl.config.tracing_checks import check_tracing
 
 Document = dict[str, Any]
 
@@ -20,6 +21,7 @@ def check(migrated: Document, rendered: Document, environment: Mapping[str, str]
     check_models(migrated, rendered, report)
     check_listeners(rendered, report)
     check_services(rendered, report)
+    check_tracing(rendered, report)
     _check_headers(migrated, report)
     _check_storage(rendered, environment, report)
     _check_inactive(rendered, report)

@@ -10,7 +10,8 @@ from hermesllm.providers import PROVIDERS
 from planoctl.config.addresses import DEFAULT_PORTS
 
 # Clusters of the gateway itself.
-RESERVED_CLUSTERS = frozenset({"brightstaff", "extproc", "opentelemetry_collector"})
+COLLECTOR = "opentelemetry_collector"
+RESERVED_CLUSTERS = frozenset({"brightstaff", "extproc", COLLECTOR})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ def inactive(config: RuntimeConfig) -> tuple[Finding, ...]:
             _undeclared_router(config),
             "it is not declared, the embedded router decides",
         ),
-        "tracing": (config.tracing is not None and config.tracing.random_sampling > 0, "no spans are recorded"),
+        "tracing.trace_arch_internal": (
+            config.tracing is not None and config.tracing.active and config.tracing.trace_arch_internal is False,
+            "routing decisions are traced with their requests",
+        ),
         "prompt_caching": (config.prompt_caching.enabled, "no cache markers are added"),
         "state_storage": (config.state_storage is not None, "conversations are not stored"),
         "prompt_targets": (bool(config.prompt_targets), "prompt listeners answer with an error"),

@@ -188,10 +188,18 @@ class SpanAttributes(_Section, frozen=True):
 
 class Tracing(_Section, frozen=True):
     random_sampling: int = 0
-    trace_arch_internal: bool = False
+    trace_arch_internal: bool | None = None
     opentracing_grpc_endpoint: str | None = None
     span_attributes: SpanAttributes = SpanAttributes()
     exporters: tuple[dict[str, Any], ...] = ()
+    message_preview: bool = True
+    capture_content: bool = False
+    capture_bytes: int = 8192
+
+    @property
+    def active(self) -> bool:
+        """Whether spans are recorded."""
+        return self.random_sampling > 0 and bool(self.opentracing_grpc_endpoint or self.exporters)
 
 
 class SessionCache(_Section, frozen=True):

@@ -40,6 +40,7 @@ from planoctl.render.edge_hygiene import refused_headers
 from planoctl.render.edge_tls import secret_files, with_files
 from planoctl.render.limits import Limits, limits_of, request_within
 from planoctl.render.local_replies import OWN_REPLY_FILTER, LocalReply, local_replies
+from planoctl.render.tracing import ASKED_PATH, collector_cluster, tracer
 from planoctl.render.xds import (
     CLUSTERS,
     LISTENERS,
@@ -111,6 +112,7 @@ def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str
     listeners, clusters = (
         read_resources(environment.get_template(f"{name}.j2").render(context)) for name in (LISTENERS, CLUSTERS)
     )
+    clusters += collector_cluster(config, context["ca_path"])
     return {
         BOOTSTRAP: bootstrap,
         STATIC: static_bootstrap(yaml.safe_load(bootstrap), _with_files(listeners, config), clusters),
@@ -143,6 +145,8 @@ def _context(config: RuntimeConfig, deployment: Deployment) -> dict[str, Any]:
         "listeners": listeners,
         "models_socket": str(deployment.models_socket),
         "listener_header": LISTENER,
+        "asked_path": ASKED_PATH,
+        "tracers": {internal: tracer(config, internal=internal) for internal in (False, True)},
         "internal_listener": INTERNAL_LISTENER,
         "clusters": clusters + jwks_clusters(config),
         "chains": chain_clusters(clusters) if _several_models(config) else [],

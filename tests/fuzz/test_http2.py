@@ -25,7 +25,7 @@ def _broken(_data: bytes) -> bytes:
     raise RuntimeError
 
 
-def opener(path: str) -> Handler | None:
+def opener(path: str, _block: bytes = b"") -> Handler | None:
     handlers: dict[str, Handler] = {SYNC: lambda data: data, LATER: _later, BROKEN: _broken, OWED: lambda _: ()}
     return handlers.get(path)
 
@@ -57,7 +57,7 @@ def _any_frame(*paths: str) -> st.SearchStrategy[bytes]:
 async def _converse(pieces: list[bytes]) -> tuple[GrpcConnection, Wire]:
     wire: Any = Wire()
     connections: set[GrpcConnection] = set()
-    connection = GrpcConnection(opener, LARGEST, connections)
+    connection = GrpcConnection(opener, lambda: LARGEST, connections)
     connection.connection_made(wire)
     connection.data_received(PREFACE)
     for number, piece in enumerate(pieces):

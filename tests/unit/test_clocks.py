@@ -6,6 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 WALL_CLOCK = re.compile(r"\btime\.time(_ns)?\(|default_factory=time\.time|\bdatetime\.(now|utcnow|today)\(")
 READERS = {
+    "brightstaff/telemetry/decisions.py": "when a span began",
     "hermesllm/prices.py": "the prices of today",
     "hermesllm/translate/chat_to_anthropic_response.py": "`created` of an answer",
     "hermesllm/translate/chat_to_gemini_response.py": "`created` of an answer",

@@ -15,13 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.hpack_path import MalformedBlock, find_path
-from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, Reply, Sink, frame
+from extproc.http2 import PREFACE, Flag, Frame, GrpcConnection, Handler, Opener, Reply, Sink, frame
 
 LARGEST = 48 * 1024 * 1024
 ECHO = "/test.Service/Echo"
 
 
-def opener(path: str) -> Handler | None:
+def opener(path: str, _block: bytes = b"") -> Handler | None:
     return (lambda message: b"echo:" + message) if path == ECHO else None
 
 
@@ -262,7 +262,8 @@ def test_a_handler_that_fails_ends_its_own_stream_and_no_other() -> None:
         raise RuntimeError("broken")
 
     wire = Wire()
-    connection = GrpcConnection(lambda path: fail if path == "/broken" else opener(path), LARGEST, set())
+    calls: Opener = lambda path, _block: fail if path == "/broken" else opener(path)  # noqa: E731
+    connection = GrpcConnection(calls, lambda: LARGEST, set())
     connection.connection_made(wire)
     broken = headers(1, "/broken") + message(1, b"a") + message(1, b"b", Flag.END_STREAM)
     connection.data_received(PREFACE + broken + headers(3) + message(3, b"c", Flag.END_STREAM))
@@ -284,7 +285,8 @@ def test_draining_finishes_open_streams_and_takes_no_new_ones() -> None:
 
 def sinking() -> tuple[GrpcConnection, Wire, list[bytes]]:
     wire, taken = Wire(), list[bytes]()
-    connection = GrpcConnection(lambda path: Sink(taken.append) if path == "/log" else opener(path), LARGEST, set())
+    calls: Opener = lambda path, _block: Sink(taken.append) if path == "/log" else opener(path)  # noqa: E731
+    connection = GrpcConnection(calls, lambda: LARGEST, set())
     connection.connection_made(wire)
     connection.data_received(PREFACE + headers(1, "/log") + message(1, b"one") + message(1, b"two"))
     return connection, wire, taken
@@ -411,7 +413,7 @@ class Answers:
 
 def asked_later(*data: bytes) -> tuple[GrpcConnection, Wire, Answers]:
     answers, wire = Answers(), Wire()
-    connection = GrpcConnection(lambda _path: answers.handle, lambda: LARGEST, set())
+    connection = GrpcConnection(lambda _path, _block: answers.handle, lambda: LARGEST, set())
     connection.connection_made(wire)
     wire.sent.clear()
     connection.data_received(PREFACE + headers(1) + b"".join(data))
@@ -518,7 +520,7 @@ async def test_a_handler_that_fails_resets_its_stream_and_no_other(cancelled: bo
 @pytest.mark.parametrize("parts", [(), (b"one",), (b"one", b"two", b"three")])
 async def test_a_message_may_be_answered_by_several_replies_or_none(parts: tuple[bytes, ...]) -> None:
     wire = Wire()
-    connection = GrpcConnection(lambda _path: lambda _body: parts, lambda: LARGEST, set())
+    connection = GrpcConnection(lambda _path, _block: lambda _body: parts, lambda: LARGEST, set())
     connection.connection_made(wire)
     wire.sent.clear()
     connection.data_received(PREFACE + headers(1) + message(1, b"x", Flag.END_STREAM))

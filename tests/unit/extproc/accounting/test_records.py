@@ -51,7 +51,8 @@ def test_a_record_with_everything() -> None:
     made.request.request_body_bytes, made.request.user_agent = 120, "curl"
     made.response.response_body_bytes, made.response.response_code_details = 900, "via_upstream"
     assert observation(made) == Observation(
-        request_id="r-1", client_format=Format.CHAT, requested_model="fast", provider="openai", model="gpt-4o",
+        request_id="r-1", client_format=Format.CHAT, upstream_format="chat", requested_model="fast",
+        provider="openai", model="gpt-4o",
         route="code", routing="routed", chain=("openai/gpt-4o", "anthropic/claude"), cluster="openai~stream",
         attempts=2, status=200, details="via_upstream", stream=True, started=STARTED + 0.25, duration=2.5,
         first_byte=0.4, ttft=0.5, usage=Usage(prompt=7, completion=2), bytes_in=120, bytes_out=900, user_agent="curl",

@@ -1,6 +1,7 @@
 """The commands as far as nothing has to run: help, checks, and what they say when there is nothing to do."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -224,6 +225,22 @@ def test_the_last_lines_of_the_wanted_logs_are_shown(run: Run, tmp_path: Path) -
     assert nothing.exit_code == 1
     assert "there are no such logs" in nothing.stderr
     assert run("logs", "-c", "nonsense").exit_code == 2
+
+
+def test_requests_can_be_read_and_other_lines_stay_as_they_are(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "run" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "envoy.log").write_text('{"status": 1, "time": "x"}\n')
+    record = {"time": "2026-11-21T08:57:33Z", "status": 200, "method": "POST", "path": "/v1/messages", "duration_ms": 7,
+              "provider": "openai", "model": "gpt-4o", "usage": {"input_tokens": 1000, "output_tokens": 10},
+              "request_id": "r-9"}  # fmt: skip
+    (folder / "access.log").write_text("not JSON\n" + json.dumps(record) + "\n")
+    garbled, pretty, envoy = run("logs", "--pretty").output.splitlines()
+    assert garbled == "access       not JSON"
+    assert envoy == 'envoy        {"status": 1, "time": "x"}'
+    assert re.fullmatch(
+        r"access       [0-9:.]+ 200 POST /v1/messages openai/gpt-4o 7ms 1,000 → 10 tokens \$0\.[0-9]+ r-9", pretty
+    )
 
 
 @pytest.mark.parametrize("arguments", [("--instance", "../x"), ("--instance", "A B")])

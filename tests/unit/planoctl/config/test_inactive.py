@@ -29,7 +29,10 @@ def test_a_plain_gateway_gets_no_warning() -> None:
         ("routing.route_on_user_only", Routing(route_on_user_only=True)),
         ("routing.routing_budget", Routing(routing_budget=RoutingBudget(max_switch_spend_pct=20))),
         ("overrides.llm_routing_model", Overrides(llm_routing_model="plano/orchestrator")),
-        ("tracing", Tracing(random_sampling=100)),
+        (
+            "tracing.trace_arch_internal",
+            Tracing(random_sampling=1, opentracing_grpc_endpoint="http://collector:4317", trace_arch_internal=False),
+        ),
         ("prompt_caching", PromptCaching(enabled=True)),
         ("state_storage", StateStorage(type="memory")),
         ("listeners", (MODEL, Listener(type="agent", name="a", port=8001))),

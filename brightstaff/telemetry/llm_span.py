@@ -1,0 +1,209 @@
+"""The span of one LLM call, made of the sidecar's observation of it: the gateway's own keys and OpenTelemetry's."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+
+from brightstaff.telemetry.span import DISTINCT_ID, INPUT, SERVICE_OVERRIDE, Event, Span, TraceContext, Value
+from hermesllm.formats import Format
+from hermesllm.prices import Rates
+from planoctl.config.runtime import Tracing
+from planoctl.config.span_attributes import static_attributes
+
+SERVICE = "plano(llm)"
+
+_ERROR_STATUS = 400
+_OPERATIONS = {Format.COMPLETIONS: "text_completion", Format.EMBEDDINGS: "embeddings"}
+_PATHS = {
+    Format.CHAT: "/v1/chat/completions",
+    Format.ANTHROPIC: "/v1/messages",
+    Format.RESPONSES: "/v1/responses",
+    Format.COMPLETIONS: "/v1/completions",
+    Format.EMBEDDINGS: "/v1/embeddings",
+}
+# Names of the GenAI semantic conventions where they differ from the gateway's.
+_GEN_AI_PROVIDERS = {
+    "amazon_bedrock": "aws.bedrock",
+    "azure_openai": "azure.ai.openai",
+    "gemini": "gcp.gemini",
+    "vertex": "gcp.vertex_ai",
+    "mistral": "mistral_ai",
+    "xai": "x_ai",
+}
+_PARAMETERS = {
+    "temperature": ("llm.temperature", "gen_ai.request.temperature"),
+    "top_p": ("llm.top_p", "gen_ai.request.top_p"),
+    "max_tokens": ("llm.max_tokens", "gen_ai.request.max_tokens"),
+    "max_completion_tokens": ("llm.max_tokens", "gen_ai.request.max_tokens"),
+    "max_output_tokens": ("llm.max_tokens", "gen_ai.request.max_tokens"),
+}
+
+Price = Callable[[str, str], Rates | None]
+"""Finds rates by provider and model."""
+
+
+def llm_span(record: bytes, tracing: Tracing, price: Price) -> Span | None:
+    """The span of an observation in JSON; None if it has no trace."""
+    seen: dict[str, Any] = orjson.loads(record)
+    if not seen.get("trace_id") or not seen.get("span_id"):
+        return None
+    told = _told(seen)
+    path = str(told.get("path") or _PATHS.get(seen["client_format"], ""))
+    context = TraceContext(seen["trace_id"], seen["span_id"], sampled=True)
+    span = Span(
+        service=SERVICE,
+        name=_name(path, seen),
+        context=context,
+        started=seen["started"],
+        ended=seen["started"] + seen["duration"],
+        kind="client",
+        error=_error(seen),
+    )
+    if told.get("span"):
+        span.span_id = told["span"]
+    span.attributes = {
+        **static_attributes(tracing.span_attributes),
+        **told.get("attributes", {}),
+        "component": "llm",
+        SERVICE_OVERRIDE: SERVICE,
+        "request_id": seen["request_id"],
+        "http.method": "POST",
+        "http.path": path,
+        **_routing(seen),
+        **_request(seen, told),
+        **_answer(seen),
+        **_usage(seen, price),
+    }
+    if seen["ttft"] is not None:
+        name = "llm.time_to_first_token"
+        milliseconds = round(seen["ttft"] * 1000)
+        span.events.append(Event(name, seen["started"] + seen["ttft"], {name: milliseconds}))
+    return span
+
+
+def gen_ai_provider(provider: str) -> str:
+    """The provider as the GenAI semantic conventions name it."""
+    return _GEN_AI_PROVIDERS.get(provider, provider)
+
+
+def _told(seen: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        told = orjson.loads(seen.get("traced") or "{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _name(path: str, seen: Mapping[str, Any]) -> str:
+    asked, served = seen["requested_model"], seen["model"]
+    if not served:
+        return "llm"
+    same = not asked or asked == served or asked.partition("/")[2] == served
+    return f"POST {path} {served}" if same else f"POST {path} {asked} -> {seen['provider']}/{served}"
+
+
+def _error(seen: Mapping[str, Any]) -> str | None:
+    if seen["client_left"]:
+        return "the client went away"
+    if seen["status"] >= _ERROR_STATUS or not seen["status"]:
+        return f"{seen['status'] or 'no answer'} {seen['details']}".strip()
+    return None
+
+
+def _routing(seen: Mapping[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {}
+    if seen["route"]:
+        found["plano.route.name"] = seen["route"]
+    if seen["routing"]:
+        found["routing.strategy"] = seen["routing"]
+    if seen["chain"]:
+        found["plano.chain"] = list(seen["chain"])
+        found["routing.is_fallback"] = seen["attempts"] > 1
+    found["plano.attempts"] = seen["attempts"]
+    if seen.get("identity"):
+        found["plano.identity"] = seen["identity"]
+    return found
+
+
+def _request(seen: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Value]:
+    shape = seen["client_format"]
+    found: dict[str, Value] = {
+        "llm.is_streaming": seen["stream"],
+        "gen_ai.operation.name": _OPERATIONS.get(shape, "chat"),
+        "plano.client_format": str(shape),
+    }
+    if seen["requested_model"]:
+        found["model.requested"] = found["gen_ai.request.model"] = seen["requested_model"]
+    if seen["model"]:
+        found["llm.model"] = found["gen_ai.response.model"] = seen["model"]
+        found["model.alias_resolved"] = f"{seen['provider']}/{seen['model']}"
+    if seen["provider"]:
+        found["llm.provider"] = seen["provider"]
+        found["gen_ai.provider.name"] = gen_ai_provider(seen["provider"])
+    if seen.get("upstream_format"):
+        found["plano.upstream_format"] = seen["upstream_format"]
+    for name, keys in _PARAMETERS.items():
+        if name in told:
+            ours, theirs = keys
+            found[theirs] = told[name]
+            found[ours] = f"{told[name]:g}" if ours == "llm.temperature" else told[name]
+    if told.get("tools"):
+        found["llm.tools"] = "\n".join(f"{name}(...)" for name in told["tools"])
+    if told.get("session"):
+        found["plano.session_id"] = found["gen_ai.conversation.id"] = told["session"]
+    if told.get("preview"):
+        found["llm.user_message_preview"] = told["preview"]
+    if told.get("input"):
+        found[INPUT] = told["input"]
+    if told.get("distinct_id"):
+        found[DISTINCT_ID] = told["distinct_id"]
+    if seen.get("internal"):
+        found["plano.internal"] = True
+    return found
+
+
+def _answer(seen: Mapping[str, Any]) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        "llm.duration_ms": round(seen["duration"] * 1000),
+        "llm.response_bytes": seen["bytes_out"],
+    }
+    if seen["status"]:
+        found["http.status_code"] = seen["status"]
+    if seen["ttft"] is not None:
+        found["llm.time_to_first_token"] = round(seen["ttft"] * 1000)
+    if (problem := _error(seen)) is not None:
+        found["error.type"] = "client_disconnect" if seen["client_left"] else str(seen["status"] or "no_answer")
+        found["error.message"] = problem
+    if seen["flags"]:
+        found["plano.response_flags"] = list(seen["flags"])
+    return found
+
+
+def _usage(seen: Mapping[str, Any], price: Price) -> dict[str, Value]:
+    usage = seen["usage"]
+    if usage is None:
+        return {}
+    prompt, completion = usage["prompt"], usage["completion"]
+    found: dict[str, Value] = {
+        "llm.usage.prompt_tokens": prompt,
+        "llm.usage.completion_tokens": completion,
+        "llm.usage.total_tokens": prompt + completion,
+        "llm.usage.cached_input_tokens": usage["cache_read"],
+        "llm.usage.cache_creation_tokens": usage["cache_write"],
+        "llm.usage.prompt_includes_cache": True,
+        "gen_ai.usage.input_tokens": prompt,
+        "gen_ai.usage.output_tokens": completion,
+        "gen_ai.usage.cache_read.input_tokens": usage["cache_read"],
+        "gen_ai.usage.cache_creation.input_tokens": usage["cache_write"],
+    }
+    if usage["reasoning"] is not None:
+        found["llm.usage.reasoning_tokens"] = usage["reasoning"]
+    rates = price(seen["provider"], seen["model"]) if seen["model"] else None
+    if rates is not None:
+        paid_in = rates.input_cost(prompt, usage["cache_read"], usage["cache_write"])
+        paid_out = rates.output_cost(completion)
+        found["llm.usage.input_cost_usd"] = round(paid_in, 9)
+        found["llm.usage.output_cost_usd"] = round(paid_out, 9)
+        found["llm.usage.total_cost_usd"] = round(paid_in + paid_out, 9)
+    return found

@@ -1,0 +1,81 @@
+"""One destination of spans and those on their way to it. Nobody waits for it, and no other destination does."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+
+from brightstaff.telemetry.exporters import Exporter
+from brightstaff.telemetry.span import Span
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 32 * 1024 * 1024  # bytes, roughly; older spans are dropped for newer ones
+_MOST_AT_ONCE = 256  # spans; more would keep brightstaff from its other work for long
+_PAUSE_SECONDS = 1.0
+_WARN_SECONDS = 60.0
+
+
+class Outlet:
+    """Exports in batches for as long as it is open. `lost` counts spans that did not arrive."""
+
+    def __init__(self, exporter: Exporter) -> None:
+        self.lost = 0
+        self._exporter = exporter
+        self._waiting: deque[Span] = deque()
+        self._size = 0
+        self._warned = float("-inf")
+        self._task = asyncio.create_task(self._run())
+
+    def take(self, span: Span) -> None:
+        self._waiting.append(span)
+        self._size += span.size
+        while self._size > _MOST_WAITING:
+            self._size -= self._waiting.popleft().size
+            self.lost += 1
+
+    async def close(self, seconds: float) -> None:
+        """Export what is left, for so many seconds at most."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        try:
+            async with asyncio.timeout(seconds):
+                while self._waiting:
+                    await self._export()
+        except TimeoutError:
+            self._failed(TimeoutError("too slow at the end"), len(self._waiting))
+        await self._exporter.close()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            while self._waiting:
+                await self._export()
+
+    async def _export(self) -> None:
+        batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
+        self._size -= sum(span.size for span in batch)
+        try:
+            await self._exporter.export(batch)
+        except asyncio.CancelledError:
+            self._put_back(batch)
+            raise
+        except Exception as problem:  # noqa: BLE001 — whatever an exporter comes upon, the next batch may fare better
+            self._failed(problem, len(batch))
+
+    def _put_back(self, batch: list[Span]) -> None:
+        """An export that was cut short is made again: a span that arrives twice is better than none."""
+        self._waiting.extendleft(reversed(batch))
+        self._size += sum(span.size for span in batch)
+
+    def _failed(self, problem: Exception, spans: int) -> None:
+        self.lost += spans
+        now = time.monotonic()
+        if now - self._warned >= _WARN_SECONDS:
+            self._warned = now
+            log.warning("%d spans did not reach %s: %s", spans, self._exporter.target, _reason(problem))
+
+
+def _reason(problem: Exception) -> str:
+    details = getattr(problem, "details", None)
+    return str(details()) if callable(details) else str(problem) or type(problem).__name__

@@ -1,0 +1,69 @@
+"""The spans of this process on their way out. Nothing waits for a collector, and none is needed."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from brightstaff.telemetry.exporters import exporters
+from brightstaff.telemetry.llm_span import Price, llm_span
+from brightstaff.telemetry.outlet import Outlet
+from brightstaff.telemetry.span import Span
+from planoctl.config.runtime import Tracing
+
+log = logging.getLogger(__name__)
+
+_LAST_SECONDS = 2.0
+_FAREWELL_SECONDS = 10.0
+
+
+class Telemetry:
+    """Takes spans and hands them to every destination."""
+
+    def __init__(self, price: Price) -> None:
+        self._price = price
+        self._tracing: Tracing | None = None
+        self._outlets: list[Outlet] = []
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def active(self) -> bool:
+        return bool(self._outlets)
+
+    @property
+    def lost(self) -> int:
+        """How many spans did not reach a destination of the current configuration."""
+        return sum(outlet.lost for outlet in self._outlets)
+
+    async def configure(self, tracing: Tracing | None) -> None:
+        """Export as `tracing` says from now on. What is on its way to a former destination still goes there."""
+        if tracing == self._tracing:
+            return
+        old, self._outlets, self._tracing = self._outlets, [Outlet(each) for each in exporters(tracing)], tracing
+        for outlet in old:
+            task = asyncio.create_task(outlet.close(_FAREWELL_SECONDS))
+            self._farewells.add(task)
+            task.add_done_callback(self._farewells.discard)
+
+    def record(self, span: Span) -> None:
+        if span.context.sampled:
+            for outlet in self._outlets:
+                outlet.take(span)
+
+    def record_requests(self, records: Iterable[bytes]) -> None:
+        """The LLM calls that the sidecar observed."""
+        if self._tracing is None or not self._outlets:
+            return
+        for record in records:
+            try:
+                span = llm_span(record, self._tracing, self._price)
+            except Exception:
+                log.exception("a record of a request makes no span")
+                continue
+            if span is not None:
+                self.record(span)
+
+    async def stop(self) -> None:
+        """Export what is left."""
+        closing = [outlet.close(_LAST_SECONDS) for outlet in self._outlets]
+        self._outlets = []
+        await asyncio.gather(*closing, *self._farewells, return_exceptions=True)

@@ -1,0 +1,89 @@
+"""Envoy's part of a trace: a span for each request of a listener, and one below it for each attempt at a provider."""
+
+from typing import Any
+
+from planoctl.config.addresses import parse_collector_url
+from planoctl.config.clusters import COLLECTOR
+from planoctl.config.runtime import RuntimeConfig
+
+_EXPORT_SECONDS = "0.25s"
+ASKED_PATH = "plano.path"
+"""The filter state with the path of a request as the client sent it."""
+
+_PATH = f"%FILTER_STATE({ASKED_PATH}:PLAIN)%"
+_SAMPLERS = "type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers.v3"
+
+
+def traced(config: RuntimeConfig) -> bool:
+    """Whether spans are recorded at all."""
+    return config.tracing is not None and config.tracing.active and bool(config.tracing.opentracing_grpc_endpoint)
+
+
+def tracer(config: RuntimeConfig, *, internal: bool) -> dict[str, Any] | None:
+    """The `tracing` of a listener's connection manager. `internal`: brightstaff asks a model through it."""
+    if not traced(config) or config.tracing is None:
+        return None
+    return {
+        "provider": {
+            "name": "envoy.tracers.opentelemetry",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
+                "service_name": "plano(outbound)" if internal else "plano(inbound)",
+                "grpc_service": {"envoy_grpc": {"cluster_name": COLLECTOR}, "timeout": _EXPORT_SECONDS},
+                "sampler": _sampler(config.tracing.random_sampling),
+            },
+        },
+        "spawn_upstream_span": True,
+        "custom_tags": [{"tag": "http.url", "value": _PATH}],  # Envoy's own has the query, in which a key may stand
+        "operation": f"%REQ(:METHOD)% {_PATH}",
+        "upstream_operation": "attempt %UPSTREAM_REQUEST_ATTEMPT_COUNT% %UPSTREAM_CLUSTER%",
+    }
+
+
+def _sampler(percent: int) -> dict[str, Any]:
+    """As the caller's trace says, or else this many percent of the requests."""
+    ratio = {
+        "name": "envoy.tracers.opentelemetry.samplers.trace_id_ratio_based",
+        "typed_config": {
+            "@type": f"{_SAMPLERS}.TraceIdRatioBasedSamplerConfig",
+            "sampling_percentage": {"numerator": percent},
+        },
+    }
+    return {
+        "name": "envoy.tracers.opentelemetry.samplers.parent_based",
+        "typed_config": {"@type": f"{_SAMPLERS}.ParentBasedSamplerConfig", "wrapped_sampler": ratio},
+    }
+
+
+def collector_cluster(config: RuntimeConfig, ca_path: str) -> list[dict[str, Any]]:
+    """The cluster of the collector, if there is one to send spans to."""
+    if not traced(config) or config.tracing is None:
+        return []
+    address = parse_collector_url(config.tracing.opentracing_grpc_endpoint or "")
+    endpoint = {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}
+    cluster: dict[str, Any] = {
+        "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
+        "name": COLLECTOR,
+        "type": "STRICT_DNS",
+        "connect_timeout": "1s",
+        "dns_lookup_family": "V4_PREFERRED",
+        "load_assignment": {"cluster_name": COLLECTOR, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+    }
+    if address.scheme == "https":
+        context = {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
+            "sni": address.host,
+            "common_tls_context": {
+                "alpn_protocols": ["h2"],
+                "validation_context": {"trusted_ca": {"filename": ca_path}},
+            },
+            "auto_sni_san_validation": True,
+        }
+        cluster["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+    return [cluster]
