@@ -20,6 +20,8 @@ RUN python -m venv --without-pip /opt/plano \
 RUN ln -sf "$(/opt/plano/bin/python -P -m planoctl.envoy_binary)" /opt/plano/bin/envoy
 
 FROM ${PYTHON_IMAGE}
+# What brightstaff_build_info shows.
+ARG GIT_SHA=unknown
 RUN python -m pip uninstall --yes pip \
     && groupadd --gid 10001 plano \
     && useradd --uid 10001 --gid plano --no-create-home --home-dir /run/plano --shell /usr/sbin/nologin plano \
@@ -27,6 +29,7 @@ RUN python -m pip uninstall --yes pip \
 COPY --from=build /opt/plano /opt/plano
 ENV PATH=/opt/plano/bin:/usr/local/bin:/usr/bin:/bin \
     PLANO_HOME=/run/plano \
+    GIT_SHA=${GIT_SHA} \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 USER 10001:10001

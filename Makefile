@@ -7,8 +7,8 @@ PYTEST_WORKERS ?= 3
 FUZZ_EFFORT ?= 100
 SOURCES := pyproject.toml hatch_build.py $(wildcard proto/*.proto)
 
-.PHONY: help demo demo-stop check test fuzz conformance faults chaos image-check format docs bench bench-public reload-check \
-	soak install clean
+.PHONY: help demo demo-stop check test prometheus fuzz conformance faults chaos image-check format docs bench bench-public \
+	reload-check soak install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ faults: $(VENV)/.installed-dev ## try every fault that can hit a gateway and wri
 
 chaos: $(VENV)/.installed-dev ## kill -9 of every process under load, twenty times (two minutes)
 	@$(BIN)/python -m tests.faults.chaos --write $(CHAOS_ARGS)
+
+prometheus: $(VENV)/bin/python ## put Debian's Prometheus into .venv, for the test of dashboards and alerts (needs apt-get)
+	@test -x $(VENV)/prometheus/usr/bin/prometheus || { apt-get update --quiet=2 && \
+	  cd $(VENV) && apt-get download --quiet=2 prometheus && dpkg -x prometheus_*.deb prometheus && rm prometheus_*.deb; }
 
 format: $(VENV)/.installed-dev ## write the code in the house format
 	$(BIN)/ruff check --fix .

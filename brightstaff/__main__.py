@@ -1,5 +1,6 @@
 """`python -m brightstaff`: the routing service on a loopback port."""
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import uvicorn
 
 from brightstaff.app import create_app
+from brightstaff.metrics.gateway import Gateway
+from brightstaff.metrics.listener import MetricsListener
 from brightstaff.state import State
+from planoctl.config.deployment import InternalPorts
 from planoctl.config.findings import ConfigError
+from planoctl.config.metrics_address import VARIABLE, metrics_address
 from planoctl.config.process import service_files, service_parser, start_logging
 from planoctl.config.watch import ConfigWatch
 
@@ -21,6 +26,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=9091)
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket of the RoutingService")
     parser.add_argument("--models", type=Path, required=True, help="Unix socket of Envoy's internal model listener")
+    parser.add_argument("--metrics", help=f"host:port of /metrics (default: ${VARIABLE}, or 127.0.0.1:9092)")
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
@@ -28,9 +34,13 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1
+    state = State(watch.config, arguments.models)
+    given = {VARIABLE: arguments.metrics} if arguments.metrics else os.environ
+    gateway = Gateway(lambda: watch.digest, arguments.config.parent)
+    metrics = MetricsListener(metrics_address(given, InternalPorts().metrics_address), [state.metrics, gateway])
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has stopped
     uvicorn.run(
-        create_app(State(watch.config, arguments.models), arguments.socket, watch),
+        create_app(state, arguments.socket, watch, metrics),
         host=arguments.host,
         port=arguments.port,
         loop="uvloop",

@@ -10,11 +10,13 @@ from typing import Any
 import orjson
 from anyio import to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from brightstaff.metrics import CONTENT_TYPE, exposition
+from brightstaff.metrics.http import Measured
+from brightstaff.metrics.listener import MetricsListener
 from brightstaff.models import anthropic_model, anthropic_models, openai_model, openai_models
 from brightstaff.routing.http import answer as routing_answer
 from brightstaff.state import State
@@ -35,12 +37,19 @@ _PREFLIGHT = {
 }
 
 
-def create_app(state: State, socket: Path | None = None, watch: ConfigWatch | None = None) -> Starlette:
+def create_app(
+    state: State,
+    socket: Path | None = None,
+    watch: ConfigWatch | None = None,
+    metrics: MetricsListener | None = None,
+) -> Starlette:
     """The service; with `socket` it also answers the sidecar there, over gRPC, and with `watch` it follows changes."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await state.start()
+        if metrics is not None:
+            metrics.start()
         server = await _start_routing(state, socket) if socket else None
         watching = asyncio.create_task(watch.run(state.apply)) if watch else None
         yield
@@ -49,13 +58,14 @@ def create_app(state: State, socket: Path | None = None, watch: ConfigWatch | No
             watching.cancel()
         if server is not None:
             await server.stop(_DRAIN_SECONDS)
+        if metrics is not None:
+            await to_thread.run_sync(metrics.stop)
         await state.stop()
 
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            Route("/metrics", metrics),
             *(
                 Route(f"/routing{endpoint.path}", _routing_endpoint(endpoint.format), methods=["POST"])
                 for endpoint in CLIENT_ENDPOINTS
@@ -68,6 +78,7 @@ def create_app(state: State, socket: Path | None = None, watch: ConfigWatch | No
             Route("/v1/models/{name:path}", show_model, methods=["GET"]),
         ],
         exception_handlers={GatewayError: gateway_error, 404: not_found, 405: not_found, 500: fault},
+        middleware=[Middleware(Measured)],
         lifespan=lifespan,
     )
     app.state.gateway = state
@@ -82,7 +93,8 @@ async def _start_routing(state: State, socket: Path) -> Any:
     previous = os.umask(0o177)  # only the owner may connect
     try:
         return await start_service(
-            RoutingService(lambda: state.snapshot.decider, state.record_latency, state.telemetry), f"unix:{socket}"
+            RoutingService(lambda: state.snapshot.decider, state.record_latency, state.metrics.add, state.telemetry),
+            f"unix:{socket}",
         )
     finally:
         os.umask(previous)
@@ -97,10 +109,6 @@ def _routing_endpoint(shape: Format) -> Callable[[Request], Awaitable[Response]]
         )
 
     return endpoint
-
-
-async def metrics(_request: Request) -> Response:
-    return Response(exposition(), media_type=CONTENT_TYPE)
 
 
 async def healthz(_request: Request) -> Response:

@@ -9,13 +9,16 @@ import httpx
 
 from brightstaff.affinity import AffinityStore, open_store
 from brightstaff.embedded.lazy import LazyEmbeddedRouter
-from brightstaff.metrics import record_session_event
+from brightstaff.metrics.cost import usd
+from brightstaff.metrics.decisions import MODELS, record_folded, record_session_event
+from brightstaff.metrics.merged import Merged
 from brightstaff.orchestrator.client import OrchestratorRouter, RoutingModel, routing_client
 from brightstaff.ranking import Ranking
 from brightstaff.routing.decision import Decider
 from brightstaff.routing.types import Router
 from brightstaff.telemetry.telemetry import Telemetry
 from hermesllm.prices import list_price
+from planoctl.config.metric_labels import BoundedValues
 from planoctl.config.registry import Candidate, ModelRegistry
 from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import RuntimeConfig
@@ -46,10 +49,16 @@ class State:
         self._sessions = _open_sessions(config)
         self.telemetry = Telemetry(list_price)
         self._farewells: set[asyncio.Task[None]] = set()
+        self._metered = BoundedValues("model", record_folded)
+        self.metrics = Merged(self._metered, self._usd)
         self.snapshot = self._snapshot(config)
 
     def _snapshot(self, config: RuntimeConfig) -> Snapshot:
         registry = ModelRegistry(config)
+        MODELS.configure(registry.names())
+        named = [(candidate.provider.id, candidate.model) for _, candidate in registry if not candidate.entry.wildcard]
+        self._metered.configure(model for _, model in named)
+        self.metrics.expect(named)
         decider = Decider(config, registry, self._router(config, registry), self._ranking, self._sessions)
         return Snapshot(config, registry, decider)
 
@@ -62,6 +71,12 @@ class State:
 
     def _resolve(self, name: str) -> Candidate | None:
         return self.snapshot.registry.resolve(name)
+
+    def _usd(self, provider: str, model: str, tokens: dict[str, float]) -> float | None:
+        """For metrics, on their thread."""
+        candidate = self._resolve(f"{provider}/{model}")
+        rates = None if candidate is None else self._ranking.price(candidate.name)
+        return None if rates is None else usd(tokens, rates)
 
     def record_latency(self, model: str, seconds: float, stream: bool) -> None:
         self._ranking.observed.record(model, seconds, kind="stream" if stream else "whole")

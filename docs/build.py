@@ -1,8 +1,8 @@
 """Writes what the documentation repeats of the program: `python docs/build.py` (or `--check`, which only compares).
 
 docs/commands.md comes from the commands' own help, the tables of docs/configuration.md from the JSON Schema and the
-provider catalogue, those of docs/translation.md from the translators themselves, docs/benchmarks/ and the comparison in
-README.md from the figures of the last `make bench-public`.
+provider catalogue, those of docs/translation.md from the translators themselves, that of docs/metrics.md from the
+metrics, docs/benchmarks/ and the comparison in README.md from the figures of the last `make bench-public`.
 """
 
 import json
@@ -13,14 +13,20 @@ from typing import Any
 
 import click
 import yaml
+from prometheus_client import Metric
+from prometheus_client.metrics import MetricWrapperBase
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from brightstaff.metrics import decisions, http  # noqa: E402 — after the path is set
+from brightstaff.metrics.gateway import Gateway  # noqa: E402
+from brightstaff.metrics.merged import Merged  # noqa: E402
 from docs.features.table import features  # noqa: E402 — after the path is set
 from hermesllm.providers import PROVIDERS  # noqa: E402
 from planoctl.cli import cli as root_command  # noqa: E402
 from planoctl.cli.lazy import COMMANDS  # noqa: E402
+from planoctl.config.metric_labels import BoundedValues  # noqa: E402
 from planoctl.resources import config_folder  # noqa: E402
 from tests.bench.public import charts, markdown  # noqa: E402
 from tests.bench.public.results import Results  # noqa: E402
@@ -156,6 +162,34 @@ def replaced(text: str, name: str, table: str) -> str:
     return f"{before}{begin}\n\n{table}\n\n{_END}{after}"
 
 
+def metrics() -> str:
+    """Every metric of the one endpoint that is not about the Python process."""
+    rows = ["| Metric | Kind | Labels | Meaning |", "|---|---|---|---|"]
+    for name, kind, labels, meaning in _metrics():
+        shown = ", ".join(f"`{label}`" for label in labels)
+        rows.append(f"| `{name}` | {kind} | {shown} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _metrics() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    own = [
+        collector
+        for collector in (*vars(decisions).values(), *vars(http).values())
+        if isinstance(collector, MetricWrapperBase)
+    ]
+    merged = Merged(BoundedValues("model", lambda _label: None), lambda _provider, _model, _tokens: None)
+    shown = [*merged.collect(), *Gateway(lambda: "", ROOT).collect()]
+    for collector in own:
+        yield _described(next(iter(collector.describe())), collector._labelnames)  # noqa: SLF001 — nothing public tells
+    for family in shown:
+        yield _described(family, getattr(family, "_labelnames", ()))
+
+
+def _described(family: Metric, labels: tuple[str, ...]) -> tuple[str, str, tuple[str, ...], str]:
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    return name, family.type, tuple(labels), family.documentation.replace("|", "/")
+
+
 def documents() -> dict[Path, str]:
     """Each generated document as it should be."""
     docs = ROOT / "docs"
@@ -164,6 +198,7 @@ def documents() -> dict[Path, str]:
         **benchmarks(),
         docs / "commands.md": commands(),
         docs / "configuration.md": replaced(configured, "providers", providers()),
+        docs / "metrics.md": replaced((docs / "metrics.md").read_text(encoding="utf-8"), "metrics", metrics()),
         docs / "translation.md": replaced(
             (docs / "translation.md").read_text(encoding="utf-8"), "features", features()
         ),

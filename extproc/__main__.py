@@ -4,6 +4,7 @@ import gc
 import sys
 from pathlib import Path
 
+import grpc.aio  # noqa: F401 — slow to import: not between two requests
 import uvloop
 
 from extproc.limits.limits import Limits

@@ -1,11 +1,7 @@
 """How fast models begin to answer, gathered for brightstaff, which ranks by it."""
 
-import asyncio
-
-from extproc.routing import RoutingClient
 from plano_pb import routing_pb2 as pb
 
-_REPORT_SECONDS = 2.0
 _MOST = 1000  # with a wildcard, clients choose the names
 
 
@@ -30,12 +26,3 @@ class Latencies:
         for (model, stream), (total, count) in sums.items():
             observations.observations.add(model=model, stream=stream, seconds=total / count)
         return observations
-
-
-async def report(latencies: Latencies, client: RoutingClient) -> None:
-    """Report for as long as the worker lives."""
-    while True:
-        await asyncio.sleep(_REPORT_SECONDS)
-        observations = latencies.take()
-        if observations is not None or client.failed:
-            await client.observe(observations or pb.Observations())

@@ -13,7 +13,7 @@ from extproc.authentication import Edge, admit, error_format
 from extproc.chain import CARRIED_BYTES, LONGEST, Chain, describe, possible
 from extproc.credentials import CLIENT_CREDENTIALS
 from extproc.decision import Decided, decide
-from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath, local_error
+from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, RateLimited, UnknownPath, local_error
 from extproc.exchange import BodyMode, Exchange
 from extproc.header_values import header_values
 from extproc.limits.limiting import Limiting
@@ -399,6 +399,8 @@ class ListenerStage:
             if self._mode is BodyMode.STREAMED:
                 return replies.response_chunk(body)
             return replies.response_body(body, {":status": str(error.status), **_JSON_HEADERS})
+        if isinstance(error, RateLimited):
+            self._services.metrics.rate_limited(error.model or "", self.identity or "")
         changes = {**_JSON_HEADERS, **error.headers}
         if isinstance(error, MethodNotAllowed):
             changes["allow"] = "POST"

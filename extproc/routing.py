@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 _DECIDE = "/plano.routing.v1.RoutingService/Decide"
 _OBSERVE = "/plano.routing.v1.RoutingService/Observe"
 _TRACE_HEADERS = ("traceparent", "tracestate")
+_REPORT_SECONDS = 1.0
 _GRACE_SECONDS = 0.25  # brightstaff's own deadline fires first and says more
 _LARGEST_MESSAGE = 16 * 1024 * 1024
 _BYTES_PER_TOKEN = 4
@@ -64,16 +65,26 @@ class RoutingClient:
 
     def __init__(self, target: str) -> None:
         self._target = target
-        self._calls: tuple[Any, Any] | None = None
-        self._channel: Any = None
+        self._channels: list[Any] = []
+        self._ask: Any = None
+        self._report: Any = None
         self._failures: Counter[str] = Counter()
+        self.waiting = 0
+        """Decisions that are under way."""
 
     async def decide(self, request: pb.DecideRequest, timeout_seconds: float) -> pb.Decision:
         """The decision; one with outcome FAILED if there is none in time."""
+        self.waiting += 1
+        try:
+            return await self._decide(request, timeout_seconds)
+        finally:
+            self.waiting -= 1
+
+    async def _decide(self, request: pb.DecideRequest, timeout_seconds: float) -> pb.Decision:
         from grpc.aio import AioRpcError
 
         try:
-            decision: pb.Decision = await self._connected()[0](
+            decision: pb.Decision = await self._asking()(
                 request, timeout=timeout_seconds + _GRACE_SECONDS, wait_for_ready=False
             )
         except AioRpcError as error:
@@ -88,54 +99,57 @@ class RoutingClient:
             )
         return decision
 
-    @property
-    def failed(self) -> bool:
-        """Whether there are failures to report."""
-        return bool(self._failures)
-
     async def observe(self, observations: pb.Observations) -> bool:
         """Report what was seen, and failures of ours; whether it arrived. If brightstaff is away the failures wait."""
         from grpc.aio import AioRpcError
 
-        failures = self._failures.copy()
+        failures, self._failures = self._failures, Counter()
         observations.failures.update(failures)
         try:
-            await self._connected()[1](observations, timeout=1.0)
+            await self._reporting()(observations, timeout=_REPORT_SECONDS)
         except AioRpcError as error:
             log.debug("nothing reported: %s", error.details())
+            self._failures += failures
             return False
-        self._failures -= failures
         return True
 
-    def _connected(self) -> tuple[Any, Any]:
-        if self._calls is None:
-            import grpc.aio  # 20 MB: only a worker that routes pays for it
+    def _asking(self) -> Any:
+        if self._ask is None:
+            self._ask = self._open().unary_unary(
+                _DECIDE,
+                request_serializer=pb.DecideRequest.SerializeToString,
+                response_deserializer=pb.Decision.FromString,
+            )
+        return self._ask
 
-            self._channel = grpc.aio.insecure_channel(
-                self._target,
-                options=(
-                    ("grpc.max_send_message_length", _LARGEST_MESSAGE),
-                    ("grpc.initial_reconnect_backoff_ms", 100),
-                    ("grpc.min_reconnect_backoff_ms", 100),
-                    ("grpc.max_reconnect_backoff_ms", 1000),
-                    ("grpc.enable_http_proxy", 0),
-                    ("grpc.default_authority", "brightstaff"),
-                ),
+    def _reporting(self) -> Any:
+        """Over a connection of its own: one that failed waits before it is tried again, and decisions must not."""
+        if self._report is None:
+            self._report = self._open(("grpc.use_local_subchannel_pool", 1)).unary_unary(
+                _OBSERVE,
+                request_serializer=pb.Observations.SerializeToString,
+                response_deserializer=pb.Observed.FromString,
             )
-            self._calls = (
-                self._channel.unary_unary(
-                    _DECIDE,
-                    request_serializer=pb.DecideRequest.SerializeToString,
-                    response_deserializer=pb.Decision.FromString,
-                ),
-                self._channel.unary_unary(
-                    _OBSERVE,
-                    request_serializer=pb.Observations.SerializeToString,
-                    response_deserializer=pb.Observed.FromString,
-                ),
-            )
-        return self._calls
+        return self._report
+
+    def _open(self, *options: tuple[str, int]) -> Any:
+        import grpc.aio
+
+        channel = grpc.aio.insecure_channel(
+            self._target,
+            options=(
+                ("grpc.max_send_message_length", _LARGEST_MESSAGE),
+                ("grpc.initial_reconnect_backoff_ms", 100),
+                ("grpc.min_reconnect_backoff_ms", 100),
+                ("grpc.max_reconnect_backoff_ms", 1000),
+                ("grpc.enable_http_proxy", 0),
+                ("grpc.default_authority", "brightstaff"),
+                *options,
+            ),
+        )
+        self._channels.append(channel)
+        return channel
 
     async def close(self) -> None:
-        if self._channel is not None:
-            await self._channel.close()
+        for channel in self._channels:
+            await channel.close()

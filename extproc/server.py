@@ -11,9 +11,10 @@ from extproc.accounting.access_log import STREAM_ACCESS_LOGS, AccessLog
 from extproc.accounting.observation import Subscriber
 from extproc.health import Health
 from extproc.http2 import GrpcConnection, Handler, Reply, Sink
-from extproc.latency import report
 from extproc.limits.limits import Limits
 from extproc.listener_stage import ListenerStage
+from extproc.metrics.report import Reporter
+from extproc.metrics.requests import RequestMetrics
 from extproc.routing import RoutingClient
 from extproc.services import Services
 from extproc.snapshot import Snapshot
@@ -39,13 +40,15 @@ class Worker:
     def __init__(self, config: RuntimeConfig, services: Services) -> None:
         self.snapshot = Snapshot.of(config)
         self._services = services
-        self._log = Sink(AccessLog(services.subscribers).take)
+        self.access_log = AccessLog(services.subscribers)
+        self._log = Sink(self.access_log.take)
 
     async def apply(self, config: RuntimeConfig) -> None:
         """Serve requests that begin from now on by `config`. Raises ValueError and OSError for stores that it names."""
         self._services.limits.configure(config)
         self.snapshot = Snapshot.of(config)
         self._services.health.configure(config.routing.failover)
+        self._services.metrics.configure(config)
 
     @property
     def largest_message(self) -> int:
@@ -92,17 +95,23 @@ async def serve(
     `brightstaff` is the address of the routing service, as gRPC writes them. `subscribers` are told of each request
     that is over.
     """
+    metrics = RequestMetrics()
+    metrics.configure(watch.config)
     services = Services(
         Health(watch.config.routing.failover),
         RoutingClient(brightstaff),
-        subscribers=[limits.observe, *subscribers],
+        subscribers=[limits.observe, metrics.observe, *subscribers],
         limits=limits,
+        metrics=metrics,
     )
     traced = TracedRequests()
     services.subscribers.append(traced.observe)
     worker = Worker(watch.config, services)
+    reporter = Reporter(
+        socket.stem, metrics.tally, services.latencies, services.routing, lambda: worker.access_log.faults
+    )
     background = (
-        asyncio.create_task(report(services.latencies, services.routing)),
+        asyncio.create_task(reporter.run()),
         asyncio.create_task(traced.ship(services.routing)),
         asyncio.create_task(watch.run(worker.apply)),
     )
@@ -127,6 +136,7 @@ async def serve(
     while connections and loop.time() < deadline:  # noqa: ASYNC110 — once per life; nothing else needs to know
         await asyncio.sleep(0.05)
     await traced.flush(services.routing)
+    await reporter.report()
     await services.routing.close()
     await services.limits.close()
 

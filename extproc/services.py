@@ -6,6 +6,7 @@ from extproc.accounting.observation import Subscriber
 from extproc.health import Health
 from extproc.latency import Latencies
 from extproc.limits.limits import Limits
+from extproc.metrics.requests import RequestMetrics
 from extproc.routing import RoutingClient
 
 
@@ -17,3 +18,4 @@ class Services:
     subscribers: list[Subscriber] = field(default_factory=list)
     """Told of each request that is over. A subscriber must be quick: it holds up the worker's requests."""
     limits: Limits = field(default_factory=Limits)
+    metrics: RequestMetrics = field(default_factory=RequestMetrics)

@@ -31,6 +31,7 @@ def wanted_addresses(config: RuntimeConfig, deployment: Deployment) -> list[Addr
         *(Address(item.address, item.port, f"listener {item.name}") for item in config.listeners),
         Address(LOOPBACK, deployment.ports.brightstaff, "brightstaff"),
         Address(LOOPBACK, deployment.ports.admin, "Envoy admin"),
+        Address(deployment.ports.metrics_host, deployment.ports.metrics, "metrics"),
     ]
 
 
@@ -172,6 +173,7 @@ def _brightstaff(deployment: Deployment) -> Child:
         argv=(
             *_service("brightstaff", "brightstaff", deployment),
             *("--port", str(port)),
+            *("--metrics", str(deployment.ports.metrics_address)),
             *("--socket", str(deployment.brightstaff_socket)),
             *("--models", str(deployment.models_socket)),
             *("--log-level", _python_level(deployment)),

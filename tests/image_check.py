@@ -69,7 +69,7 @@ def serve_demo(root: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    ports = {"PLANO_ADMIN_PORT": "0", "PLANO_BRIGHTSTAFF_PORT": "0"}
+    ports = {"PLANO_ADMIN_PORT": "0", "PLANO_BRIGHTSTAFF_PORT": "0", "PLANO_METRICS_PORT": "0"}
     demo = [programs / "planoctl", "up", "--demo", "--listener-port", str(port), "--workers", "1"]
     subprocess.run(demo, env={**environment, **ports}, cwd=root, check=True)
     try:

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from brightstaff.metrics import record_decision, record_service_request
+from brightstaff.metrics.decisions import record_decision, record_service_request
 from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
 from brightstaff.telemetry.decisions import traced_decision

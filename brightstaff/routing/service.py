@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from brightstaff.metrics import record_decision, record_unanswered
+from brightstaff.metrics.decisions import record_decision, record_unanswered
 from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
 from brightstaff.telemetry.decisions import traced_decision
@@ -32,11 +32,20 @@ Record = Callable[[str, float, bool], None]
 
 
 class RoutingService:
-    """`decider` gives the one of the current configuration; `record` takes observed latencies, `telemetry` spans."""
+    """`decider` gives the one of the current configuration; `record` takes observed latencies, `tally` what workers
+    have counted, `telemetry` spans.
+    """
 
-    def __init__(self, decider: Callable[[], Decider], record: Record, telemetry: Telemetry | None = None) -> None:
+    def __init__(
+        self,
+        decider: Callable[[], Decider],
+        record: Record,
+        tally: Callable[[pb.Tally], None],
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._decider = decider
         self._record = record
+        self._tally = tally
         self._telemetry = telemetry
 
     async def decide(self, request: pb.DecideRequest, _context: object) -> pb.Decision:
@@ -49,6 +58,8 @@ class RoutingService:
             self._record(observation.model, observation.seconds, observation.stream)
         for reason, count in request.failures.items():
             record_unanswered(reason, count)
+        if request.HasField("tally"):
+            self._tally(request.tally)
         if self._telemetry is not None and request.traced:
             self._telemetry.record_requests(request.traced)
         return pb.Observed()

@@ -1,7 +1,7 @@
 """`planoctl render` for Kubernetes and Compose: the configuration, judged without its keys, and what it becomes."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import rich_click as click
@@ -98,7 +98,7 @@ def image_deployment(*, workers: int, concurrency: int, log_level: str) -> Deplo
         run_dir=RUN_DIR,
         workers=workers,
         concurrency=concurrency,
-        ports=options.internal_ports(random=False),
+        ports=replace(options.internal_ports(random=False), metrics_host="0.0.0.0"),  # noqa: S104 — of the pod's
         log_level=log_level,
         python=PYTHON,
         access_log="stdout",

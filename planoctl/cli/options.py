@@ -9,6 +9,7 @@ import rich_click as click
 
 from planoctl.cli.errors import VERBOSE, CliError
 from planoctl.config.deployment import Capacity, InternalPorts
+from planoctl.config.metrics_address import MetricsAddress, metrics_address
 from planoctl.instance import Instance, InstanceNameError
 
 type_folder = click.Path(file_okay=False, path_type=Path)
@@ -179,7 +180,8 @@ def internal_ports(*, random: bool) -> InternalPorts:
         taken.add(port)
         return port
 
-    return InternalPorts(
-        brightstaff=choose("PLANO_BRIGHTSTAFF_PORT", fixed.brightstaff),
-        admin=choose("PLANO_ADMIN_PORT", fixed.admin),
-    )
+    brightstaff = choose("PLANO_BRIGHTSTAFF_PORT", fixed.brightstaff)
+    admin = choose("PLANO_ADMIN_PORT", fixed.admin)
+    usual = MetricsAddress(fixed.metrics_host, choose("PLANO_METRICS_PORT", fixed.metrics))
+    metrics = metrics_address(os.environ, usual)
+    return InternalPorts(brightstaff, admin, metrics.port, metrics.host)

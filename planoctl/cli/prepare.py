@@ -16,6 +16,11 @@ from planoctl.supervise.control import Running
 from planoctl.supervise.plan import Child, Plan, StartRequest
 
 _MOST_DEFAULT_WORKERS = 8
+_PORT_VARIABLES = {
+    "brightstaff": "PLANO_BRIGHTSTAFF_PORT",
+    "Envoy admin": "PLANO_ADMIN_PORT",
+    "metrics": "PLANO_METRICS_PORT",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +123,10 @@ def _check_ports(addresses: list[Address], running: Running | None) -> None:
     seen: dict[int, Address] = {}
     for address in addresses:
         other = seen.setdefault(address.port, address)
-        if other is not address and address.purpose in {"brightstaff", "Envoy admin"}:
+        if other is not address and address.purpose in _PORT_VARIABLES:
             raise CliError(
                 f"port {address.port} is wanted by {other.purpose} and by {address.purpose}",
-                remedy="change the listener's port, or PLANO_BRIGHTSTAFF_PORT or PLANO_ADMIN_PORT",
+                remedy="change the listener's port, or PLANO_BRIGHTSTAFF_PORT, PLANO_ADMIN_PORT or PLANO_METRICS_PORT",
             )
     conflicts = find_conflicts(addresses, ours=running.pids() if running else frozenset())
     if conflicts:
@@ -133,7 +138,7 @@ def _check_ports(addresses: list[Address], running: Running | None) -> None:
 
 
 def _port_remedy(address: Address) -> str:
-    variable = {"brightstaff": "PLANO_BRIGHTSTAFF_PORT", "Envoy admin": "PLANO_ADMIN_PORT"}.get(address.purpose)
+    variable = _PORT_VARIABLES.get(address.purpose)
     if address.purpose.startswith("trace collector"):
         return (
             "stop that process, or choose another port with --tracing-port; to send spans to it, name it in "

@@ -30,7 +30,7 @@ def reload(instance: Instance) -> None:
     """
     from planoctl.cli.findings import print_findings
     from planoctl.cli.start import exclusive
-    from planoctl.rollout.record import ReloadRecord, write_record
+    from planoctl.config.reloads import ReloadRecord, write_record
 
     began = time.monotonic()
     with exclusive(instance, patience=_PATIENCE_SECONDS):

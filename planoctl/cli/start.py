@@ -77,8 +77,8 @@ def exclusive(instance: Instance, *, patience: float = 0.0) -> Iterator[None]:
 def write_files(prepared: Prepared) -> None:
     """Write everything the processes read. Only the owner can read it."""
     from planoctl.config.pipeline import dump_rendered
+    from planoctl.config.reloads import forget_record
     from planoctl.render import write_envoy
-    from planoctl.rollout.record import forget_record
 
     deployment, loaded = prepared.deployment, prepared.configuration.loaded
     forget_record(deployment.run_dir)

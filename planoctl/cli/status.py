@@ -9,8 +9,8 @@ import rich_click as click
 
 from planoctl.cli import options
 from planoctl.cli.console import BRAND, say
+from planoctl.config.reloads import read_record
 from planoctl.instance import Instance
-from planoctl.rollout.record import read_record
 
 if TYPE_CHECKING:
     from planoctl.supervise.control import Running

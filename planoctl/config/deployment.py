@@ -8,15 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from planoctl.config.metrics_address import MetricsAddress
+
 AccessLog = Literal["file", "stdout"]
 
 
 @dataclass(frozen=True, slots=True)
 class InternalPorts:
-    """Loopback TCP ports of internal listeners."""
+    """TCP ports of internal listeners. All are on loopback, but metrics may be on `metrics_host`."""
 
     brightstaff: int = 9091
     admin: int = 9901
+    metrics: int = 9092
+    metrics_host: str = "127.0.0.1"
+
+    @property
+    def metrics_address(self) -> MetricsAddress:
+        return MetricsAddress(self.metrics_host, self.metrics)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def _check_ports(listeners: list[Document], report: Report) -> None:
     internal = {
         usual.brightstaff: ("brightstaff", "PLANO_BRIGHTSTAFF_PORT"),
         usual.admin: ("Envoy's admin interface", "PLANO_ADMIN_PORT"),
+        usual.metrics: ("metrics", "PLANO_METRICS_PORT"),
     }
     taken: dict[int, list[Document]] = {}
     for index, listener in enumerate(listeners):

@@ -78,6 +78,11 @@ class ConfigWatch:
         self.config, digest = files.load()
         self._applied = Applied(digest=digest)
 
+    @property
+    def digest(self) -> str:
+        """Of the files that are in force."""
+        return self._applied.digest
+
     async def run(self, apply: Callable[[RuntimeConfig], Awaitable[None]]) -> None:
         """Call `apply` with each new configuration, until cancelled. A bad one changes nothing."""
         self._report(self._applied)

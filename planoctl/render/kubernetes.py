@@ -72,7 +72,7 @@ def manifests(
         "configmap.yaml": _resource("v1", "ConfigMap", pod.config_map, site, data={CONFIG.name: text}),
         "deployment.yaml": _deployment(pod, site),
         "service.yaml": _service(listeners, site),
-        "networkpolicy.yaml": _network_policy(loaded, listeners, site),
+        "networkpolicy.yaml": _network_policy(loaded, listeners, deployment.ports.metrics, site),
     }
     if site.autoscaled:
         made["horizontalpodautoscaler.yaml"] = _autoscaler(site)
@@ -123,13 +123,22 @@ def _deployment(pod: PodInput, site: Site) -> Manifest:
         "selector": {"matchLabels": selector},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "template": {
-            "metadata": {"labels": selector},
+            "metadata": {"labels": selector, "annotations": _scraped(pod.deployment)},
             "spec": {**pod_spec(pod), "topologySpreadConstraints": [spread]},
         },
     }
     if not site.autoscaled:  # else each `kubectl apply` would undo the autoscaler's work
         spec = {"replicas": site.replicas, **spec}
     return _resource("apps/v1", "Deployment", site.name, site, spec=spec)
+
+
+def _scraped(deployment: Deployment) -> dict[str, str]:
+    """Where Prometheus finds metrics, as most of its configurations for Kubernetes read it."""
+    return {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(deployment.ports.metrics),
+        "prometheus.io/path": "/metrics",
+    }
 
 
 def _service(listeners: tuple[Listener, ...], site: Site) -> Manifest:
@@ -145,15 +154,18 @@ def _service(listeners: tuple[Listener, ...], site: Site) -> Manifest:
     return _resource("v1", "Service", site.name, site, spec={"selector": _selector(site), "ports": ports})
 
 
-def _network_policy(loaded: "LoadedConfig", listeners: tuple[Listener, ...], site: Site) -> Manifest:
-    """In: the listeners. Out: DNS, HTTPS and the ports that the configuration names, to anywhere: hosts change."""
+def _network_policy(loaded: "LoadedConfig", listeners: tuple[Listener, ...], metrics: int, site: Site) -> Manifest:
+    """In: the listeners and the port `metrics`. Out: DNS, HTTPS and the ports that the configuration names, to
+    anywhere: hosts change.
+    """
     named = {place.port for place in destinations(loaded) if not is_loopback(place.host)}
     dns = [{"protocol": protocol, "port": _DNS_PORT} for protocol in ("UDP", "TCP")]
     out = [{"protocol": "TCP", "port": port} for port in sorted({_HTTPS_PORT, *named})]
+    open_ports = [*(listener.port for listener in listeners), metrics]
     spec = {
         "podSelector": {"matchLabels": _selector(site)},
         "policyTypes": ["Ingress", "Egress"],
-        "ingress": [{"ports": [{"protocol": "TCP", "port": listener.port} for listener in listeners]}],
+        "ingress": [{"ports": [{"protocol": "TCP", "port": port} for port in open_ports]}],
         "egress": [{"ports": dns}, {"ports": out}],
     }
     return _resource("networking.k8s.io/v1", "NetworkPolicy", site.name, site, spec=spec)

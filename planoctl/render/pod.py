@@ -140,6 +140,8 @@ def _mounted_files(pod: PodInput) -> list[Manifest]:
 
 def _sidecar(child: Child, pod: PodInput) -> Manifest:
     container = _container(child.name, child.component, child.argv, pod)
+    if child.component == "brightstaff":
+        container["ports"] = [{"name": "metrics", "containerPort": pod.deployment.ports.metrics}]
     container["restartPolicy"] = "Always"
     container["startupProbe"] = _at_start(child.probes, pod)
     container["livenessProbe"] = {**_exec(child.probes, pod), "periodSeconds": 15, "failureThreshold": 3}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from planoctl.config.deployment import Deployment
+from planoctl.config.reloads import ReloadRecord, write_record
 from planoctl.private_files import private_folder, write_private
 from planoctl.render import write_envoy
 from planoctl.rollout.rollout import Rendered, RolloutFailed, roll_out
@@ -64,8 +65,18 @@ class Agent:
                 self.render()
             except self._invalid as error:
                 log.error("the configuration stays as it is: %s", error)  # noqa: TRY400 — the user's fault, no trace
+                self._note(ReloadRecord(ok=False, message=str(error)))
             except (RolloutFailed, OSError) as error:
                 log.error("the configuration was not taken up: %s", error)  # noqa: TRY400 — as above
+                self._note(ReloadRecord(ok=False, message=str(error)))
+            else:
+                self._note(ReloadRecord(ok=True))
+
+    def _note(self, record: ReloadRecord) -> None:
+        try:
+            write_record(record, self._deployment.run_dir)
+        except OSError as error:
+            log.warning("cannot note what became of the reload: %s", error)
 
 
 def _log_outcome(rendered: Rendered, deployment: Deployment) -> None:

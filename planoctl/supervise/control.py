@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from planoctl.config.deployment import Deployment
+from planoctl.config.reloads import forget_record
 from planoctl.port_check import process_tree
-from planoctl.rollout.record import forget_record
 from planoctl.supervise.identity import ProcessIdentity, read_identity
 from planoctl.supervise.inheritance import inherited
 from planoctl.supervise.log import open_log

@@ -50,7 +50,7 @@ class Gateway:
             run_dir=run_dir,
             workers=workers,
             concurrency=1,
-            ports=InternalPorts(free_port(), free_port()),
+            ports=InternalPorts(free_port(), free_port(), free_port()),
             capacity=capacity or Capacity(),
         )
         self.port = port or free_port()
@@ -59,6 +59,7 @@ class Gateway:
         loaded = load_document(document, environment=environment)
         scheme = "https" if loaded.runtime.listeners[0].tls else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
+        self.metrics_url = f"http://{self.deployment.ports.metrics_address}/metrics"
         self.admin_url = f"http://127.0.0.1:{self.deployment.ports.admin}"
         self.deployment.log_dir.mkdir(parents=True, exist_ok=True)
         self.deployment.config_path.write_text(dump_rendered(loaded.document))
@@ -72,6 +73,7 @@ class Gateway:
             self.workers.append(self.start_worker(index))
         service = ["-m", "brightstaff", *self._service_arguments(), "--port", str(self.deployment.ports.brightstaff)]
         service += ["--socket", str(self.deployment.brightstaff_socket), "--models", str(self.deployment.models_socket)]
+        service += ["--metrics", str(self.deployment.ports.metrics_address)]
         self.brightstaff = self._spawn("brightstaff", [sys.executable, *service])
         self._others.append(self.brightstaff)
         envoy = [str(find_envoy()), "-c", str(self.deployment.bootstrap_path), "--disable-hot-restart"]

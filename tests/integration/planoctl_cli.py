@@ -36,6 +36,7 @@ class Cli:
             "PLANO_HOME": str(self.home),
             "PLANO_BRIGHTSTAFF_PORT": "0",
             "PLANO_ADMIN_PORT": "0",
+            "PLANO_METRICS_PORT": "0",
             "PLANO_WORKERS": "1",
             "PLANO_CONCURRENCY": "1",
         }

@@ -390,7 +390,7 @@ PROGRAMS = ("brightstaff", "extproc", "envoy")
 def test_rendered_files_run_with_the_commands_that_are_shown(cli: Cli, mock: RunningMock, tmp_path: Path) -> None:
     port, target = free_port(), tmp_path / "out"
     cli.write_config(port, mock.url)
-    ports = {"PLANO_BRIGHTSTAFF_PORT": str(free_port()), "PLANO_ADMIN_PORT": str(free_port())}
+    ports = {f"PLANO_{each}_PORT": str(free_port()) for each in ("BRIGHTSTAFF", "ADMIN", "METRICS")}
     shown = cli.start("render", "-o", str(target), "--with-secrets", "--concurrency", "1", MOCK_KEY=KEY, **ports)
     names = {str(path.relative_to(target)) for path in target.rglob("*") if path.is_file()}
     assert names >= {

@@ -62,6 +62,7 @@ def test_the_container_becomes_healthy_answers_and_ends_well(mock: RunningMock, 
         "PYTHONPATH": str(ROOT),
         "PLANO_HOME": str(home),
         "PLANO_ADMIN_PORT": "0",
+        "PLANO_METRICS_PORT": "0",
         "PLANO_BRIGHTSTAFF_PORT": "0",
     }
     log = home / "container.log"

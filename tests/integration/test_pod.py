@@ -24,7 +24,7 @@ pytestmark = pytest.mark.envoy
 def rendered(document: dict[str, Any], folder: Path, *options: str) -> list[dict[str, Any]]:
     file = folder / "plano_config.yaml"
     file.write_text(yaml.safe_dump(document))
-    ports = {"PLANO_ADMIN_PORT": str(free_port()), "PLANO_BRIGHTSTAFF_PORT": str(free_port()), "MOCK_KEY": ""}
+    ports = {f"PLANO_{each}_PORT": str(free_port()) for each in ("ADMIN", "BRIGHTSTAFF", "METRICS")} | {"MOCK_KEY": ""}
     arguments = ["render", str(file), "--target", "kubernetes", "-o", "-", *options]
     shown = CliRunner().invoke(cli, arguments, env=ports)
     assert shown.exit_code == 0, shown.output

@@ -134,7 +134,7 @@ def test_a_watching_gateway_reloads_by_itself(cli: Cli, mock: RunningMock, confi
     change(config, model_providers=[another(mock)])
     until(lambda: ask(port, model="another").status_code == 200)
     config.write_text("nonsense: [")
-    until(lambda: not cli.status()["reload"]["ok"])
+    until(lambda: not (cli.status()["reload"] or {"ok": True})["ok"])
     assert ask(port, model="another").status_code == 200
     assert "Validation failed" in (cli.paths.log_dir / "supervisor.log").read_text()
     cli.write_config(port, mock.url)
@@ -177,10 +177,11 @@ def test_an_agent_rolls_out_what_a_config_map_changes(
 
     publish(1)
     (mounted / "plano_config.yaml").symlink_to("..data/plano_config.yaml")
-    ports = InternalPorts(free_port(), free_port())
+    ports = InternalPorts(free_port(), free_port(), free_port())
     monkeypatch.setenv("MOCK_KEY", KEY)
     monkeypatch.setenv("PLANO_BRIGHTSTAFF_PORT", str(ports.brightstaff))
     monkeypatch.setenv("PLANO_ADMIN_PORT", str(ports.admin))
+    monkeypatch.setenv("PLANO_METRICS_PORT", str(ports.metrics))
     monkeypatch.setenv("PATH", f"{find_envoy().parent}:{Path(sys.executable).parent}", prepend=":")
     arguments = ["--config", str(mounted / "plano_config.yaml"), "--run-dir", str(shared), "--concurrency", "1"]
     agent = [sys.executable, "-m", "planoctl", "agent", *arguments]

@@ -185,7 +185,7 @@ def test_a_router_that_fails_never_fails_the_request(
     assert answer.status_code == 200
     assert answer.headers["x-plano-model"] == "openai/general"
     assert answer.headers["x-plano-routing"] == f"failed; reason={reason}"
-    metrics = httpx.get(f"http://127.0.0.1:{gateway.deployment.ports.brightstaff}/metrics").text
+    metrics = httpx.get(gateway.metrics_url).text
     assert f'brightstaff_router_failures_total{{reason="{reason}",route="llm"}}' in metrics
 
 
@@ -266,7 +266,7 @@ def test_requests_go_on_while_brightstaff_is_dead_or_frozen(embedded: Gateway) -
     assert unrouted.status_code == 200
     assert ask(embedded, question).headers["x-plano-routing"] == "routed"
     metric = 'brightstaff_router_failures_total{reason="timeout",route="llm"} 1.0'
-    url = f"http://127.0.0.1:{embedded.deployment.ports.brightstaff}/metrics"
+    url = embedded.metrics_url
     deadline = time.monotonic() + 15
     while metric not in httpx.get(url).text and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -295,7 +295,7 @@ def test_sessions_survive_without_redis_and_use_it_again_when_it_is_back(mock: R
             assert [outcome(gateway, "s"), outcome(gateway, "s")] == ["routed", "pinned"]
             server.stop()
             assert [outcome(gateway, "s"), outcome(gateway, "s")] == ["routed", "routed"]
-            metrics = httpx.get(f"http://127.0.0.1:{gateway.deployment.ports.brightstaff}/metrics").text
+            metrics = httpx.get(gateway.metrics_url).text
             assert 'brightstaff_session_cache_events_total{outcome="error"}' in metrics
             server.start()
             deadline = time.monotonic() + 20

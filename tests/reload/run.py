@@ -82,6 +82,7 @@ async def run(folder: Path, *, seconds: float, rate: float, streams: int, every:
         "PLANO_HOME": str(folder / "home"),
         "PLANO_BRIGHTSTAFF_PORT": "0",
         "PLANO_ADMIN_PORT": "0",
+        "PLANO_METRICS_PORT": "0",
     }
 
     async def planoctl(*arguments: str) -> float:

@@ -17,7 +17,7 @@ READERS = {
     "planoctl/config/edge_files.py": "whether a certificate has run out",
     "planoctl/obs/calls.py": "the time of a call whose span tells none",
     "planoctl/rollout/clusters.py": "since when a cluster is retired, across processes; a jump only keeps it longer",
-    "planoctl/rollout/record.py": "when the last reload was, for people",
+    "planoctl/config/reloads.py": "when the last reload was, for people",
     "planoctl/cli/status.py": "how long a process has run, beside the start time that the system tells",
     "planoctl/supervise/child.py": "since when a process is in its phase, for people",
     "planoctl/supervise/state.py": "the same",

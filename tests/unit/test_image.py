@@ -108,4 +108,6 @@ def test_mounted_files_are_there_and_the_configuration_is_valid() -> None:
 def test_dashboards_read_the_provisioned_source(path: Path) -> None:
     source = yaml.safe_load((ROOT / "config/grafana/provisioning/datasources/prometheus.yaml").read_text())
     uids = {panel["datasource"]["uid"] for panel in json.loads(path.read_text())["panels"] if "datasource" in panel}
-    assert uids == {source["datasources"][0]["uid"]}
+    variables = json.loads(path.read_text())["templating"]["list"]
+    chosen = {f"${{{each['name']}}}": each["current"]["value"] for each in variables if each["type"] == "datasource"}
+    assert {chosen[uid] for uid in uids} == {source["datasources"][0]["uid"]}

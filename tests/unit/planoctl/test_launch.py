@@ -86,8 +86,9 @@ def test_commands_name_files_and_never_values_of_secrets() -> None:
         *("--limits", "/run/plano/limits", "--log-level", "debug"),
     )
     assert children["extproc-1"].stale_files == ("/run/plano/extproc-1.sock",)
-    assert children["brightstaff"].argv[-8:] == (
-        *("--port", "7001", "--socket", "/run/plano/brightstaff.sock", "--models", "/run/plano/models.sock"),
+    assert children["brightstaff"].argv[-10:] == (
+        *("--port", "7001", "--metrics", "127.0.0.1:9092"),
+        *("--socket", "/run/plano/brightstaff.sock", "--models", "/run/plano/models.sock"),
         *("--log-level", "debug"),
     )
     assert children["envoy"].argv[:3] == ("/opt/envoy", "-c", "/run/plano/envoy/envoy.yaml")
@@ -100,6 +101,7 @@ def test_every_port_is_checked_before_a_start() -> None:
         ("10.1.2.3", 8001, "listener travel"),
         ("127.0.0.1", 7001, "brightstaff"),
         ("127.0.0.1", 7002, "Envoy admin"),
+        ("127.0.0.1", 9092, "metrics"),
     ]
 
 

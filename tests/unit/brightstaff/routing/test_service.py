@@ -63,7 +63,7 @@ class Service:
 async def service(tmp_path: Path) -> AsyncIterator[Service]:
     target = f"unix:{tmp_path}/routing.sock"
     made = Service(target)
-    server = await start_service(RoutingService(made.current, made.record), target)
+    server = await start_service(RoutingService(made.current, made.record, lambda _tally: None), target)
     yield made
     await made.channel.close()
     await server.stop(None)

@@ -144,10 +144,19 @@ def test_the_service_and_the_policy_open_the_listeners_and_nothing_else(tmp_path
     found = resources(tmp_path, {**document, "routing": cache}, TEST_REDIS_PW="pw")
     assert [port["port"] for port in found["Service"]["spec"]["ports"]] == [12000]
     policy = found["NetworkPolicy"]["spec"]
-    assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": 12000}]}]
+    assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": port} for port in (12000, 9092)]}]
     dns, out = policy["egress"]
     assert dns == {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]}
     assert [entry["port"] for entry in out["ports"]] == [443, 6380, 8080]
+
+
+def test_prometheus_finds_the_metrics_of_a_pod(tmp_path: Path) -> None:
+    found = resources(tmp_path, BASIC, PLANO_METRICS_PORT="7003")
+    annotations = found["Deployment"]["spec"]["template"]["metadata"]["annotations"]
+    assert (annotations["prometheus.io/port"], annotations["prometheus.io/path"]) == ("7003", "/metrics")
+    service = next(each for each in pod(found)["initContainers"] if each["name"] == "brightstaff")
+    assert service["ports"] == [{"name": "metrics", "containerPort": 7003}]
+    assert service["command"][service["command"].index("--metrics") + 1] == "0.0.0.0:7003"
 
 
 def test_ports_find_each_other_by_name(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What became of the last reload, for `planoctl status`."""
+"""What became of reloads, for `planoctl status` and for metrics."""
 
 import time
 from pathlib import Path
@@ -11,15 +11,22 @@ _NAME = "reload.json"
 
 
 class ReloadRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is Unix time; `message` says why it failed."""
+    """The last reload: `at` is Unix time, `message` says why it failed. The counts are those since the start."""
 
     ok: bool
     message: str | None = None
     at: float = msgspec.field(default_factory=time.time)
+    succeeded: int = 0
+    failed: int = 0
 
 
 def write_record(record: ReloadRecord, run_dir: Path) -> None:
-    write_private(run_dir / _NAME, msgspec.json.encode(record).decode())
+    """Note a reload, and count it."""
+    before = read_record(run_dir) or ReloadRecord(ok=True)
+    counted = msgspec.structs.replace(
+        record, succeeded=before.succeeded + record.ok, failed=before.failed + (not record.ok)
+    )
+    write_private(run_dir / _NAME, msgspec.json.encode(counted).decode())
 
 
 def read_record(run_dir: Path) -> ReloadRecord | None:

@@ -1,0 +1,1 @@
+"""What a worker counts of its requests, and how brightstaff gets to know."""
