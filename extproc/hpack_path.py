@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from hpack.exceptions import HPACKDecodingError
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.huffman_table import decode_huffman
 
 from extproc.huffman_hex import decode_hex
 
+_LITERALS = frozenset(b"\x00\x10\x40")  # fields whose name follows: not indexed, never indexed, indexed
 _PATH_INDEXES = (4, 5)  # `:path: /` and `:path: /index.html` of the static table
 
 
@@ -28,10 +31,21 @@ def find_path(block: bytes) -> str | None:
 
 def find_header(block: bytes, wanted: str) -> str | None:
     """The value of a header that is not in the static table. Raises MalformedBlock."""
+    for mark in _marks(wanted):
+        at = block.find(mark)
+        if at > 0 and block[at - 1] in _LITERALS:  # reading all the headers before it takes longer than the rest
+            return _decoded(_string(block, at + len(mark))[0])
     for index, name, value in _fields(block):
         if index == 0 and _text(name) == wanted:
             return _decoded(value)
     return None
+
+
+@lru_cache(maxsize=8)
+def _marks(name: str) -> tuple[bytes, bytes]:
+    """How a name is written, with its length: Huffman-coded, and as it is."""
+    coded = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(name.encode())
+    return bytes((0x80 | len(coded),)) + coded, bytes((len(name),)) + name.encode()
 
 
 def _fields(block: bytes) -> Iterator[tuple[int, bytes, bytes]]:

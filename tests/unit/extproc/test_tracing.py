@@ -39,6 +39,14 @@ def test_a_header_is_found_however_it_is_coded(huffman: bool) -> None:
     assert (find_header(coded, "tracestate"), find_path(coded)) == (None, "/x")
 
 
+@pytest.mark.parametrize("huffman", [True, False])
+def test_a_value_that_reads_like_a_header_is_none(huffman: bool) -> None:
+    forged = [("tracestate", "x\x00\x0btraceparent\x00"), ("x-traceparent", "no"), ("traceparents", "no")]
+    coded = Encoder().encode([(":path", "/x"), *forged, ("traceparent", "yes")], huffman=huffman)
+    assert find_header(coded, "absent") is None
+    assert find_header(Encoder().encode(forged[1:], huffman=huffman), "traceparent") is None
+
+
 @given(st.binary(max_size=200))
 def test_whatever_the_block_is_a_header_is_found_or_it_is_malformed(data: bytes) -> None:
     for coded in (data, block()[:30] + data, block() + data):
