@@ -7,6 +7,7 @@ import orjson
 
 from brightstaff.telemetry.span import DISTINCT_ID, INPUT, SERVICE_OVERRIDE, Event, Span, TraceContext, Value
 from hermesllm.formats import Format
+from hermesllm.gen_ai import operation_name, provider_name
 from hermesllm.prices import Rates
 from planoctl.config.runtime import Tracing
 from planoctl.config.span_attributes import static_attributes
@@ -14,22 +15,12 @@ from planoctl.config.span_attributes import static_attributes
 SERVICE = "plano(llm)"
 
 _ERROR_STATUS = 400
-_OPERATIONS = {Format.COMPLETIONS: "text_completion", Format.EMBEDDINGS: "embeddings"}
 _PATHS = {
     Format.CHAT: "/v1/chat/completions",
     Format.ANTHROPIC: "/v1/messages",
     Format.RESPONSES: "/v1/responses",
     Format.COMPLETIONS: "/v1/completions",
     Format.EMBEDDINGS: "/v1/embeddings",
-}
-# Names of the GenAI semantic conventions where they differ from the gateway's.
-_GEN_AI_PROVIDERS = {
-    "amazon_bedrock": "aws.bedrock",
-    "azure_openai": "azure.ai.openai",
-    "gemini": "gcp.gemini",
-    "vertex": "gcp.vertex_ai",
-    "mistral": "mistral_ai",
-    "xai": "x_ai",
 }
 _PARAMETERS = {
     "temperature": ("llm.temperature", "gen_ai.request.temperature"),
@@ -82,11 +73,6 @@ def llm_span(record: bytes, tracing: Tracing, price: Price) -> Span | None:
     return span
 
 
-def gen_ai_provider(provider: str) -> str:
-    """The provider as the GenAI semantic conventions name it."""
-    return _GEN_AI_PROVIDERS.get(provider, provider)
-
-
 def _told(seen: Mapping[str, Any]) -> dict[str, Any]:
     try:
         told = orjson.loads(seen.get("traced") or "{}")
@@ -130,7 +116,7 @@ def _request(seen: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Valu
     shape = seen["client_format"]
     found: dict[str, Value] = {
         "llm.is_streaming": seen["stream"],
-        "gen_ai.operation.name": _OPERATIONS.get(shape, "chat"),
+        "gen_ai.operation.name": operation_name(shape),
         "plano.client_format": str(shape),
     }
     if seen["requested_model"]:
@@ -140,7 +126,7 @@ def _request(seen: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Valu
         found["model.alias_resolved"] = f"{seen['provider']}/{seen['model']}"
     if seen["provider"]:
         found["llm.provider"] = seen["provider"]
-        found["gen_ai.provider.name"] = gen_ai_provider(seen["provider"])
+        found["gen_ai.provider.name"] = provider_name(seen["provider"])
     if seen.get("upstream_format"):
         found["plano.upstream_format"] = seen["upstream_format"]
     for name, keys in _PARAMETERS.items():

@@ -2,27 +2,16 @@
 
 from extproc.metrics.tally import Counter, Histogram, Tally
 from hermesllm.formats import Format
+from hermesllm.gen_ai import operation_name, provider_name
 from planoctl.config import metric_families as families
 from planoctl.config.metric_families import Family
-
-_PROVIDER_NAMES = {
-    "amazon_bedrock": "aws.bedrock",
-    "azure_openai": "azure.ai.openai",
-    "gemini": "gcp.gemini",
-    "vertex": "gcp.vertex_ai",
-    "mistral": "mistral_ai",
-    "xai": "x_ai",
-}
-"""As the GenAI semantic conventions call them, where we call them otherwise."""
-
-_OPERATIONS = {Format.COMPLETIONS: "text_completion", Format.EMBEDDINGS: "embeddings"}
 
 
 class Series:
     """The numbers of one model, client format and caller, found once instead of at each request."""
 
     def __init__(self, tally: Tally, client_format: Format, provider: str, model: str, identity: str) -> None:
-        gen_ai = (_OPERATIONS.get(client_format, "chat"), _PROVIDER_NAMES.get(provider, provider), model)
+        gen_ai = (operation_name(client_format), provider_name(provider), model)
 
         def histogram(family: Family, *more: str) -> Histogram:
             return tally.histogram(family, *(gen_ai if family.name.startswith("gen_ai") else (provider, model)), *more)
