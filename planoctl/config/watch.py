@@ -17,14 +17,13 @@ import msgspec
 from planoctl.config.findings import ConfigError
 from planoctl.config.pipeline import load_rendered
 from planoctl.config.runtime import RuntimeConfig
+from planoctl.file_stamp import Stamp, file_stamp
 from planoctl.private_files import write_private
 
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.2
 _DIGEST_CHARACTERS = 16
-
-Signature = tuple[tuple[int, int, int], ...]
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,9 +54,8 @@ class ServiceFiles:
         """Tells contents apart; the same for the same bytes. Raises OSError."""
         return digest_of(self.config.read_bytes(), self.secrets.read_bytes() if self.secrets else b"")
 
-    def signature(self) -> Signature:
-        """Changes with every write of a file; (0, 0, 0) stands for one that is missing."""
-        return tuple(_signature(path) for path in (self.config, self.secrets) if path is not None)
+    def stamps(self) -> tuple[Stamp | None, ...]:
+        return tuple(file_stamp(path) for path in (self.config, self.secrets) if path is not None)
 
 
 def digest_of(config: bytes, secrets: bytes) -> str:
@@ -74,7 +72,7 @@ class ConfigWatch:
         """Loads the files; raises ConfigError, OSError."""
         self._files = files
         self._report_path = report
-        self._seen: Signature = ()
+        self._seen: tuple[Stamp | None, ...] = ()
         self.config, digest = files.load()
         self._applied = Applied(digest=digest)
 
@@ -87,8 +85,8 @@ class ConfigWatch:
         """Call `apply` with each new configuration, until cancelled. A bad one changes nothing."""
         self._report(self._applied)
         while True:
-            if (signature := self._files.signature()) != self._seen:
-                self._seen = signature
+            if (stamps := self._files.stamps()) != self._seen:
+                self._seen = stamps
                 await self._take_up(apply)
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -135,11 +133,3 @@ def read_applied(path: Path) -> Applied | None:
         return msgspec.json.decode(path.read_bytes(), type=Applied)
     except (OSError, msgspec.DecodeError):
         return None
-
-
-def _signature(path: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (status.st_mtime_ns, status.st_ino, status.st_size)

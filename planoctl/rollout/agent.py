@@ -8,6 +8,7 @@ from pathlib import Path
 
 from planoctl.config.deployment import Deployment
 from planoctl.config.reloads import ReloadRecord, write_record
+from planoctl.file_stamp import Stamp, file_stamp
 from planoctl.private_files import private_folder, write_private
 from planoctl.render import write_envoy
 from planoctl.rollout.rollout import Rendered, RolloutFailed, roll_out
@@ -15,8 +16,6 @@ from planoctl.rollout.rollout import Rendered, RolloutFailed, roll_out
 log = logging.getLogger(__name__)
 
 _PAUSE_SECONDS = 0.5
-
-Stamp = tuple[int, int, int] | None
 
 
 class Agent:
@@ -35,14 +34,14 @@ class Agent:
         self._files = files
         self._load = load
         self._invalid = invalid
-        self._seen: list[Stamp] = []
+        self._seen: list[Stamp | None] = []
 
     def render(self) -> None:
         """Write everything that the processes read, or bring it to those that run. Raises what `load` raises.
 
         The rendered configuration is written last: where it is, everything is.
         """
-        self._seen = [_stamp(file) for file in self._files]
+        self._seen = [file_stamp(file) for file in self._files]
         rendered, deployment = self._load(), self._deployment
         if deployment.config_path.exists():
             _log_outcome(rendered, deployment)
@@ -58,7 +57,7 @@ class Agent:
     def follow(self, stop: threading.Event) -> None:
         """Take up each change until `stop` is set."""
         while not stop.wait(_PAUSE_SECONDS):
-            stamps = [_stamp(file) for file in self._files]
+            stamps = [file_stamp(file) for file in self._files]
             if stamps == self._seen:
                 continue
             try:
@@ -86,11 +85,3 @@ def _log_outcome(rendered: Rendered, deployment: Deployment) -> None:
         log.info("not running at the moment, will start with it: %s", ", ".join(outcome.absent))
     if outcome.restart:
         log.warning("part of it needs a new Envoy")
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_ino, status.st_size)

@@ -5,12 +5,11 @@ import sys
 from logging import Logger
 from pathlib import Path
 
+from planoctl.file_stamp import Stamp, file_stamp
 from planoctl.supervise.plan import Plan
 
 _PAUSE_SECONDS = 0.25
 _RELOAD_SECONDS = 120.0
-
-Stamp = tuple[int, int, int]
 
 
 async def reload_on_change(plan: Plan, log: Logger) -> None:
@@ -20,10 +19,10 @@ async def reload_on_change(plan: Plan, log: Logger) -> None:
     """
     files = watched_files(plan)
     log.info("watching %s", ", ".join(map(str, files)))
-    seen = stamps(files)
+    seen = _stamps(files)
     while True:
         await asyncio.sleep(_PAUSE_SECONDS)
-        now = stamps(files)
+        now = _stamps(files)
         if now == seen:
             continue
         while (later := await _after_pause(files)) != now:
@@ -38,14 +37,14 @@ def watched_files(plan: Plan) -> list[Path]:
     return [config, Path(plan.request.env_file) if plan.request.env_file else config.parent / ".env"]
 
 
-def stamps(files: list[Path]) -> list[Stamp | None]:
+def _stamps(files: list[Path]) -> list[Stamp | None]:
     """What changes when a file is written, replaced, made or removed."""
-    return [_stamp(file) for file in files]
+    return [file_stamp(file) for file in files]
 
 
 async def _after_pause(files: list[Path]) -> list[Stamp | None]:
     await asyncio.sleep(_PAUSE_SECONDS)
-    return stamps(files)
+    return _stamps(files)
 
 
 async def _reload(instance: str, log: Logger) -> None:
@@ -62,11 +61,3 @@ async def _reload(instance: str, log: Logger) -> None:
     for line in output.decode("utf-8", "replace").splitlines():
         if line.strip():
             log.log(20 if process.returncode == 0 else 40, "%s", line)
-
-
-def _stamp(file: Path) -> Stamp | None:
-    try:
-        status = file.stat()
-    except OSError:
-        return None
-    return (status.st_mtime_ns, status.st_ino, status.st_size)
