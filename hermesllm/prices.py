@@ -31,19 +31,24 @@ class Rates:
         """What models are ranked by: input and output rate together."""
         return self.input + self.output
 
-    def input_cost(self, prompt: int, cache_read: int = 0, cache_write: int = 0) -> float:
-        """USD for a prompt of so many tokens, of which some were read from or written to a cache.
+    def usd(  # the kinds of tokens as metrics call them
+        self,
+        input: float = 0,  # noqa: A002
+        output: float = 0,
+        cache_read: float = 0,
+        cache_write: float = 0,
+    ) -> float:
+        """The price of tokens: `input` are those of a prompt that a cache had no part in.
 
-        Where no rate of their own is published they cost what others do.
+        Where a provider has no rate of its own for its cache, the input rate counts.
         """
         read = self.input if self.cache_read is None else self.cache_read
         write = self.input if self.cache_write is None else self.cache_write
-        fresh = max(0, prompt - cache_read - cache_write)
-        return (fresh * self.input + cache_read * read + cache_write * write) / 1e6
+        return (input * self.input + output * self.output + cache_read * read + cache_write * write) / 1e6
 
-    def output_cost(self, completion: int) -> float:
-        """USD for so many tokens of an answer."""
-        return completion * self.output / 1e6
+    def prompt_usd(self, prompt: int, cache_read: int, cache_write: int) -> float:
+        """The price of a prompt of so many tokens, of which some were read from or written to a cache."""
+        return self.usd(max(0, prompt - cache_read - cache_write), 0, cache_read, cache_write)
 
 
 class Priced(Protocol):

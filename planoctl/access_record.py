@@ -74,7 +74,7 @@ class AccessRecord:
         rates = price(str(provider), str(model)) if usage is not None and provider and model else None
         if usage is None or rates is None:
             return None
-        return rates.input_cost(usage.prompt, usage.cache_read, usage.cache_write) + rates.output_cost(usage.completion)
+        return rates.prompt_usd(usage.prompt, usage.cache_read, usage.cache_write) + rates.usd(output=usage.completion)
 
     @property
     def error(self) -> str:

@@ -187,8 +187,8 @@ def _usage(seen: Mapping[str, Any], price: Price) -> dict[str, Value]:
         found["llm.usage.reasoning_tokens"] = usage["reasoning"]
     rates = price(seen["provider"], seen["model"]) if seen["model"] else None
     if rates is not None:
-        paid_in = rates.input_cost(prompt, usage["cache_read"], usage["cache_write"])
-        paid_out = rates.output_cost(completion)
+        paid_in = rates.prompt_usd(prompt, usage["cache_read"], usage["cache_write"])
+        paid_out = rates.usd(output=completion)
         found["llm.usage.input_cost_usd"] = round(paid_in, 9)
         found["llm.usage.output_cost_usd"] = round(paid_out, 9)
         found["llm.usage.total_cost_usd"] = round(paid_in + paid_out, 9)

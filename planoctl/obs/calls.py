@@ -12,7 +12,6 @@ from planoctl.obs.spans import Event, Span, Value, attributes_of, clean, events_
 
 # Their APIs count cache reads and writes apart from the prompt; all others count them as a part of it.
 _CACHE_APART = frozenset({"anthropic", "amazon_bedrock"})
-_MILLION = 1_000_000
 _DECIMALS = 9
 
 
@@ -131,15 +130,8 @@ def cost_of(call: Call, rates: Rates) -> float | None:
     """USD at these rates; None without token counts. Cached tokens cost what fresh ones do where no rate is known."""
     if call.prompt_tokens is None and call.completion_tokens is None:
         return None
-    read = rates.input if rates.cache_read is None else rates.cache_read
-    write = rates.input if rates.cache_write is None else rates.cache_write
-    usd = (
-        (call.fresh_tokens or 0) * rates.input
-        + (call.cached_input_tokens or 0) * read
-        + (call.cache_creation_tokens or 0) * write
-        + (call.completion_tokens or 0) * rates.output
-    )
-    return round(usd / _MILLION, _DECIMALS)
+    cached, written = call.cached_input_tokens or 0, call.cache_creation_tokens or 0
+    return round(rates.usd(call.fresh_tokens or 0, call.completion_tokens or 0, cached, written), _DECIMALS)
 
 
 def _cost(call: Call, attributes: Mapping[str, Value], prices: Prices) -> float | None:

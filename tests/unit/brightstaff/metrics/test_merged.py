@@ -4,7 +4,6 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from brightstaff.metrics.cost import usd
 from brightstaff.metrics.merged import Merged
 from hermesllm.prices import Rates
 from plano_pb import routing_pb2 as pb
@@ -19,7 +18,7 @@ def merged(most: int = 200) -> Merged:
 
     def priced(provider: str, model: str, tokens: dict[str, float]) -> float | None:
         rates = prices.get((provider, model))
-        return None if rates is None else usd(tokens, rates)
+        return None if rates is None else rates.usd(**tokens)
 
     return Merged(BoundedValues("model", lambda _label: None, most), priced)
 
@@ -110,7 +109,7 @@ def test_costs_rise_with_tokens_and_say_what_they_leave_out() -> None:
     ],
 )
 def test_each_kind_of_token_has_its_price(tokens: dict[str, float], cost: float) -> None:
-    assert usd(tokens, RATES) == pytest.approx(cost)
+    assert RATES.usd(**tokens) == pytest.approx(cost)
 
 
 def test_gauges_are_those_of_workers_that_still_report(monkeypatch: pytest.MonkeyPatch) -> None:
