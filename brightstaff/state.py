@@ -9,7 +9,6 @@ import httpx
 
 from brightstaff.affinity import AffinityStore, open_store
 from brightstaff.embedded.lazy import LazyEmbeddedRouter
-from brightstaff.metrics.cost import usd
 from brightstaff.metrics.decisions import MODELS, record_folded, record_session_event
 from brightstaff.metrics.merged import Merged
 from brightstaff.orchestrator.client import OrchestratorRouter, RoutingModel, routing_client
@@ -35,6 +34,7 @@ class Snapshot:
 
     config: RuntimeConfig
     registry: ModelRegistry
+    router: Router
     decider: Decider
 
 
@@ -59,8 +59,8 @@ class State:
         named = [(candidate.provider.id, candidate.model) for _, candidate in registry if not candidate.entry.wildcard]
         self._metered.configure(model for _, model in named)
         self.metrics.expect(named)
-        decider = Decider(config, registry, self._router(config, registry), self._ranking, self._sessions)
-        return Snapshot(config, registry, decider)
+        router = self._router(config, registry)
+        return Snapshot(config, registry, router, Decider(config, registry, router, self._ranking, self._sessions))
 
     def _router(self, config: RuntimeConfig, registry: ModelRegistry) -> Router:
         model = routing_model(config, registry)
@@ -76,7 +76,7 @@ class State:
         """For metrics, on their thread."""
         candidate = self._resolve(f"{provider}/{model}")
         rates = None if candidate is None else self._ranking.price(candidate.name)
-        return None if rates is None else usd(tokens, rates)
+        return None if rates is None else rates.usd(**tokens)
 
     def record_latency(self, model: str, seconds: float, stream: bool) -> None:
         self._ranking.observed.record(model, seconds, kind="stream" if stream else "whole")
@@ -86,8 +86,7 @@ class State:
         config = self.snapshot.config
         await self.telemetry.configure(config.tracing)
         await self._ranking.start()
-        if config.routing_preferences and routing_model(config, self.snapshot.registry) is None:
-            await self._embedded.load()
+        await self._load_embedded(self.snapshot)
         self.ready = True
 
     async def apply(self, config: RuntimeConfig) -> None:
@@ -98,10 +97,15 @@ class State:
         if _session_settings(config) != _session_settings(before):
             self._dismiss(self._sessions.close)
             self._sessions = _open_sessions(config)
-        if config.routing_preferences and routing_model(config, ModelRegistry(config)) is None:
-            await self._embedded.load()
+        snapshot = self._snapshot(config)
+        await self._load_embedded(snapshot)
         await self.telemetry.configure(config.tracing)
-        self.snapshot = self._snapshot(config)
+        self.snapshot = snapshot
+
+    async def _load_embedded(self, snapshot: Snapshot) -> None:
+        """Before the first decision that needs it, since it takes its time."""
+        if snapshot.config.routing_preferences and snapshot.router is self._embedded:
+            await self._embedded.load()
 
     async def _replace_ranking(self, config: RuntimeConfig) -> None:
         """Sources that are slow to answer have no data at first, as at a start."""
