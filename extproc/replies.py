@@ -17,7 +17,6 @@ from hermesllm.usage import Usage
 from plano_pb import ext_proc_pb2 as pb
 from planoctl.config.headers import METADATA_NAMESPACE, USAGE_NAMESPACE
 
-_OVERWRITE = pb.HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 _BODY_MODES = {
     BodyMode.NONE: pb.ProcessingMode.BodySendMode.NONE,
     BodyMode.STREAMED: pb.ProcessingMode.BodySendMode.STREAMED,
@@ -35,6 +34,9 @@ _REQUEST_BODY = b"\x1a"  # ProcessingResponse.request_body
 _RESPONSE_BODY = b"\x22"  # ProcessingResponse.response_body
 _COMMON = b"\x0a"  # HeadersResponse.response, BodyResponse.response
 _HEADER_MUTATION = b"\x12"  # CommonResponse.header_mutation
+_SET_HEADERS = b"\x0a"  # HeaderMutation.set_headers
+_HEADER, _RAW_VALUE = b"\x0a", b"\x1a"  # HeaderValueOption.header, HeaderValue.raw_value
+_OVERWRITE = b"\x18\x02"  # HeaderValueOption.append_action: OVERWRITE_IF_EXISTS_OR_ADD
 _BODY_MUTATION = b"\x1a"  # CommonResponse.body_mutation
 _CLEAR_ROUTE_CACHE = b"\x28\x01"  # CommonResponse.clear_route_cache: true
 _BODY = b"\x0a"  # BodyMutation.body
@@ -49,12 +51,13 @@ _LONGEST_CACHED = 128
 _OF_ONE_REQUEST = frozenset({":path", "authorization", "x-api-key", "api-key", "x-goog-api-key", "request-id"})
 
 
+_SHORT = tuple(bytes((size,)) for size in range(0x80))
+
+
 def _length(size: int) -> bytes:
     """A varint."""
-    if size < 0x80:
-        return bytes((size,))
     if size < 0x4000:
-        return bytes((size & 0x7F | 0x80, size >> 7))
+        return _SHORT[size] if size < 0x80 else bytes((size & 0x7F | 0x80, size >> 7))
     out = bytearray()
     while size >= 0x80:
         out.append(size & 0x7F | 0x80)
@@ -75,11 +78,8 @@ def _set_header(name: str, value: str) -> bytes:
 
 
 def _header_bytes(name: str, value: str) -> bytes:
-    mutation = pb.HeaderMutation()
-    option = mutation.set_headers.add(append_action=_OVERWRITE)
-    option.header.key = name
-    option.header.raw_value = value.encode("latin-1", "replace")
-    return mutation.SerializeToString()
+    header = _field(_KEY, name.encode()) + _field(_RAW_VALUE, value.encode("latin-1", "replace"))
+    return _field(_SET_HEADERS, _field(_HEADER, header) + _OVERWRITE)
 
 
 _cached_header_bytes = lru_cache(_CACHED)(_header_bytes)
@@ -91,8 +91,19 @@ def _remove_headers(names: tuple[str, ...]) -> bytes:
 
 def _metadata(values: Mapping[str, str], *entries: bytes) -> bytes:
     """ProcessingResponse.dynamic_metadata in the gateway's namespace; `entries` are more of its fields, serialised."""
-    texts = [_entry(name, _field(_STRING_VALUE, value.encode("utf-8", "replace"))) for name, value in values.items()]
+    texts = [
+        (_cached_text_entry if len(value) <= _LONGEST_CACHED else _text_entry)(name, value)
+        for name, value in values.items()
+    ]
     return _in_namespace(METADATA_NAMESPACE, b"".join((*texts, *entries)))
+
+
+def _text_entry(name: str, value: str) -> bytes:
+    """One entry of Struct.fields, a text."""
+    return _entry(name, _field(_STRING_VALUE, value.encode("utf-8", "replace")))
+
+
+_cached_text_entry = lru_cache(_CACHED)(_text_entry)
 
 
 def _in_namespace(namespace: str, fields: bytes) -> bytes:
@@ -104,7 +115,7 @@ def _usage(usage: Usage | None) -> bytes:
     """What the provider reported, for the access log."""
     if usage is None:
         return b""
-    numbers = (_entry(name, _NUMBER_VALUE.pack(b"\x11", number)) for name, number in counted(usage).items())
+    numbers = [_entry(name, _NUMBER_VALUE.pack(b"\x11", number)) for name, number in counted(usage).items()]
     return _in_namespace(USAGE_NAMESPACE, b"".join(numbers))
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from operator import is_not
 from typing import Any
@@ -25,7 +25,7 @@ _SIGNS_CALLS = re.compile(r"gemini-[3-9]")
 GATEWAY_METADATA = frozenset({"archgw_preference_config", "plano_preference_config"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fixup:
     """What to change where. `model` is matched against the model id without a `vendor/` prefix, unless `full_id`."""
 
@@ -38,11 +38,10 @@ class Fixup:
     renames: dict[str, str] = field(default_factory=dict)  # the old member goes, its value stays if the new is absent
     values: dict[str, dict[str, str]] = field(default_factory=dict)  # member → wanted value of each known one
 
-    def applies_to(self, context: Context) -> bool:
-        if self.provider not in (None, context.provider.id):
+    def applies_to(self, provider: str, model: str) -> bool:
+        if self.provider not in (None, provider):
             return False
-        model = context.model if self.full_id else context.model.rpartition("/")[2]
-        return re.match(self.model, model) is not None
+        return re.match(self.model, model if self.full_id else model.rpartition("/")[2]) is not None
 
     def apply(self, body: dict[str, Any], context: Context) -> None:
         for name in self.drops:
@@ -212,11 +211,15 @@ def _with_signed_call(provider: Provider, message: dict[str, Any]) -> dict[str, 
 def _apply(fixups: tuple[Fixup, ...], body: dict[str, Any], context: Context) -> bool:
     """Whether one of the fix-ups that applied settled the name of the token limit."""
     renamed = False
-    for fixup in fixups:
-        if fixup.applies_to(context):
-            fixup.apply(body, context)
-            renamed = renamed or "max_tokens" in fixup.renames
+    for fixup in _applicable(fixups, context.provider.id, context.model):
+        fixup.apply(body, context)
+        renamed = renamed or "max_tokens" in fixup.renames
     return renamed
+
+
+@lru_cache(maxsize=256)
+def _applicable(fixups: tuple[Fixup, ...], provider: str, model: str) -> tuple[Fixup, ...]:
+    return tuple(fixup for fixup in fixups if fixup.applies_to(provider, model))
 
 
 def _drop(body: dict[str, Any], name: str, context: Context) -> None:
