@@ -11,7 +11,7 @@ from hpack.huffman import HuffmanEncoder
 from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.huffman_table import decode_huffman
 
-from extproc.huffman_hex import decode_hex
+from extproc.huffman_hex import decode_hex, ends_in
 
 _LITERALS = frozenset(b"\x00\x10\x40")  # fields whose name follows: not indexed, never indexed, indexed
 _PATH_INDEXES = (4, 5)  # `:path: /` and `:path: /index.html` of the static table
@@ -29,16 +29,36 @@ def find_path(block: bytes) -> str | None:
     return None
 
 
-def find_header(block: bytes, wanted: str) -> str | None:
-    """The value of a header that is not in the static table. Raises MalformedBlock."""
+def find_header(block: bytes, wanted: str) -> "HeaderValue | None":
+    """A header that is not in the static table. Raises MalformedBlock."""
     for mark in _marks(wanted):
         at = block.find(mark)
         if at > 0 and block[at - 1] in _LITERALS:  # reading all the headers before it takes longer than the rest
-            return _decoded(_string(block, at + len(mark))[0])
+            return HeaderValue(_string(block, at + len(mark))[0])
     for index, name, value in _fields(block):
         if index == 0 and _text(name) == wanted:
-            return _decoded(value)
+            return HeaderValue(value)
     return None
+
+
+class HeaderValue:
+    """A value that is decoded when it is wanted."""
+
+    __slots__ = ("_string",)
+
+    def __init__(self, string: bytes) -> None:
+        """`string`: a byte that tells in its first bit whether it is Huffman-coded, and the string."""
+        self._string = string
+
+    @property
+    def text(self) -> str:
+        """Raises MalformedBlock."""
+        return _decoded(self._string)
+
+    def ends_in(self, ending: str) -> bool:
+        """Whether a text that ends in `-00` or `-01` ends so. Does not decode it."""
+        coded = self._string[:1] >= b"\x80"
+        return ends_in(self._string[1:], ending) if coded else self._string.endswith(ending.encode())
 
 
 @lru_cache(maxsize=8)

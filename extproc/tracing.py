@@ -12,12 +12,14 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
 
 from extproc.accounting.observation import Observation
-from extproc.hpack_path import MalformedBlock, find_header
+from extproc.hpack_path import HeaderValue, MalformedBlock, find_header
 from extproc.routing import RoutingClient
 from hermesllm.conversation import conversation
 from hermesllm.formats import Format
@@ -70,17 +72,24 @@ class RequestSpan:
         """`block`: the header block of Envoy's call, in which the trace context is."""
         self.details = ""
         self._settings = settings
-        self._id = secrets.token_hex(8)
-        self._trace, self._flags = _context(block)
+        self._context = None
+        with suppress(MalformedBlock):
+            self._context = find_header(block, "traceparent")
+        self._sampled = self._context is not None and _is_sampled(self._context)
+
+    @cached_property
+    def _id(self) -> str:
+        return secrets.token_hex(8)
 
     @property
     def traceparent(self) -> str | None:
         """For what is done for the request below its span; None if Envoy does not trace yet."""
-        return f"00-{self._trace}-{self._id}-{self._flags}" if self._trace else None
+        trace, flags = _ids(self._context)
+        return f"00-{trace}-{self._id}-{flags}" if trace else None
 
     def asked(self, shape: Format, headers: Mapping[str, str], document: dict[str, Any] | None = None) -> None:
         """Note what nobody knows any more once the request is over. `document`: its body, as far as it was read."""
-        if not int(self._flags, 16) & 1:
+        if not self._sampled:
             return
         told = {"span": self._id, "path": headers.get(":path", "").partition("?")[0][:_LONGEST_VALUE]}
         try:
@@ -112,10 +121,17 @@ class RequestSpan:
         return known
 
 
-def _context(block: bytes) -> tuple[str, str]:
+def _is_sampled(context: HeaderValue) -> bool:
+    """Envoy sets no other flag, so the end of its header tells."""
+    if context.ends_in("-01"):
+        return True
+    return not context.ends_in("-00") and bool(int(_ids(context)[1], 16) & 1)
+
+
+def _ids(context: HeaderValue | None) -> tuple[str, str]:
     """Trace id and flags, as Envoy sends them with its call; an empty id and no flag if it does not."""
     with suppress(MalformedBlock):
-        match = _CONTEXT.fullmatch(find_header(block, "traceparent") or "")
+        match = _CONTEXT.fullmatch(context.text) if context is not None else None
         if match is not None:
             return match[1], match[2]
     return "", "00"
@@ -132,7 +148,7 @@ class TracedRequests:
     def observe(self, seen: Observation) -> None:
         if not seen.sampled:
             return
-        record = orjson.dumps(seen)
+        record = msgspec.json.encode(seen)
         self._waiting.append(record)
         self._size += len(record)
         while self._size > _MOST_WAITING:

@@ -5,15 +5,15 @@ keeps the including number, because that is what was processed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from hermesllm.formats import Format
 from hermesllm.reading import count_or_none, object_or_empty
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Tokens of one answer. `cache_read` and `cache_write` are parts of `prompt`, `reasoning` of `completion`."""
 
     prompt: int = 0
@@ -154,7 +154,6 @@ def usage_of(spoken: Format, usage: dict[str, Any]) -> Usage | None:
 def _first(*values: Any) -> int:
     """The first value that is a count; 0 where none is."""
     for value in values:
-        found = count_or_none(value)
-        if found is not None:
+        if value is not None and (found := count_or_none(value)) is not None:
             return found
     return 0

@@ -1,14 +1,14 @@
 """What is known of a request when it is over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from hermesllm.formats import Format
 from hermesllm.usage import Usage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One finished request of a model listener, whoever answered it. Times are in seconds since it began to arrive.
 
     Texts are empty and numbers None where there is nothing to tell: a request that the gateway refused has no provider.

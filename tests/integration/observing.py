@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 from extproc.accounting.observation import Observation
-from hermesllm.formats import Format
-from hermesllm.usage import Usage
 from tests.integration.gateway import Gateway
 
 
@@ -30,7 +28,7 @@ class ObservingGateway(Gateway):
     def observed(self) -> list[Observation]:
         """All finished requests so far."""
         lines = self._observations.read_bytes().splitlines() if self._observations.exists() else []
-        return [_observation(orjson.loads(line)) for line in lines]
+        return [msgspec.json.decode(line, type=Observation) for line in lines]
 
     def observation(self, request_id: str, *, seconds: float = 10) -> Observation:
         """The observation of a request; it comes shortly after the response."""
@@ -41,14 +39,6 @@ class ObservingGateway(Gateway):
                     return seen
             time.sleep(0.05)
         raise AssertionError(f"no observation of {request_id}\n{self.logs()}")
-
-
-def _observation(written: dict[str, Any]) -> Observation:
-    usage = written.pop("usage")
-    written["client_format"] = Format(written["client_format"])
-    for name in ("chain", "flags"):
-        written[name] = tuple(written[name])
-    return Observation(**written, usage=None if usage is None else Usage(**usage))
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import gc
 from pathlib import Path
 
-import orjson
+import msgspec
 import uvloop
 
 from extproc.accounting.observation import Observation
@@ -25,7 +25,7 @@ def main() -> None:
     with arguments.observations.open("ab", buffering=0) as out:
 
         def write(seen: Observation) -> None:
-            out.write(orjson.dumps(seen) + b"\n")
+            out.write(msgspec.json.encode(seen) + b"\n")
 
         uvloop.run(serve(watch, arguments.socket, arguments.brightstaff, Limits(), [write]))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import orjson
 
 from extproc.accounting.observation import Observation
@@ -32,4 +33,4 @@ def record(told: dict[str, Any] | None = None, **fields: Any) -> bytes:
         "sampled": True,
         "traced": "" if told is None else orjson.dumps(told).decode(),
     }
-    return orjson.dumps(Observation(**{**seen, **fields}))
+    return msgspec.json.encode(Observation(**{**seen, **fields}))
