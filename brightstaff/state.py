@@ -16,7 +16,7 @@ from brightstaff.ranking import Ranking
 from brightstaff.routing.decision import Decider
 from brightstaff.routing.types import Router
 from brightstaff.telemetry.telemetry import Telemetry
-from hermesllm.prices import list_price
+from hermesllm.prices import Rates, list_price
 from planoctl.config.metric_labels import BoundedValues
 from planoctl.config.registry import Candidate, ModelRegistry
 from planoctl.config.routing_model import routing_model
@@ -47,7 +47,7 @@ class State:
         self._client: httpx.AsyncClient = routing_client(models)
         self._ranking = Ranking(config.model_metrics_sources, self._resolve)
         self._sessions = _open_sessions(config)
-        self.telemetry = Telemetry(list_price)
+        self.telemetry = Telemetry(self._rates)
         self._farewells: set[asyncio.Task[None]] = set()
         self._metered = BoundedValues("model", record_folded)
         self.metrics = Merged(self._metered, self._usd)
@@ -74,9 +74,13 @@ class State:
 
     def _usd(self, provider: str, model: str, tokens: dict[str, float]) -> float | None:
         """For metrics, on their thread."""
-        candidate = self._resolve(f"{provider}/{model}")
-        rates = None if candidate is None else self._ranking.price(candidate.name)
+        rates = self._rates(provider, model)
         return None if rates is None else rates.usd(**tokens)
+
+    def _rates(self, provider: str, model: str) -> Rates | None:
+        """As requests are ranked by; of the price list for a model that is configured no more."""
+        candidate = self._resolve(f"{provider}/{model}")
+        return list_price(provider, model) if candidate is None else self._ranking.price(candidate.name)
 
     def record_latency(self, model: str, seconds: float, stream: bool) -> None:
         self._ranking.observed.record(model, seconds, kind="stream" if stream else "whole")

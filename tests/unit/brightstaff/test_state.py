@@ -7,6 +7,7 @@ import pytest
 
 from brightstaff.affinity import Affinity
 from brightstaff.state import State
+from hermesllm.prices import Rates, list_price
 from planoctl.config.runtime import MetricsSource, ModelProvider, Routing, RuntimeConfig
 
 
@@ -40,6 +41,15 @@ async def test_observed_latencies_outlive_a_change_of_sources(state: State) -> N
     unreachable = MetricsSource(type="cost", provider="models.dev", url="http://127.0.0.1:9/")
     await state.apply(config("a", "b", model_metrics_sources=(unreachable,)))
     assert state._ranking.rank(["openai/a", "openai/b"], "fastest") == ["openai/b", "openai/a"]
+
+
+async def test_metrics_and_spans_count_with_the_prices_that_requests_are_ranked_by(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state._ranking, "price", {"openai/a": Rates(3.0, 5.0)}.get)
+    assert state.metrics._priced("openai", "a", {"input": 1e6, "output": 1e6}) == 8.0
+    assert state.telemetry._price("openai", "a") == Rates(3.0, 5.0)
+    assert state.telemetry._price("openai", "gpt-4o") == list_price("openai", "gpt-4o")
 
 
 async def test_sessions_stay_as_long_as_their_store_does(state: State) -> None:
