@@ -64,14 +64,14 @@ def medians(rounds: Sequence[Mapping[str, Any]]) -> Figures:
     return middle | {"errors": sum(figures["errors"] for figures in rounds)}
 
 
-def result_table(results: Sequence[Result], subject: str) -> str:
-    """Throughput and latency of each case beside the bare Envoy's. `others`: cores that other programs used."""
+def result_table(results: Sequence[Result], subject: str, other: str) -> str:
+    """Throughput and latency of each case beside those of `other`. `others`: cores that other programs used."""
     rows = [_result_row(result) for result in results]
-    heads = ["case", subject, "bare Envoy", "ratio", "p50 ms", "p99 ms", "bare p50", "added p50"]
+    heads = ["case", subject, other, "ratio", "p50 ms", "p99 ms", f"{other} p50", "added p50"]
     return table([*heads, "TTFT p50", "errors", "others", "target"], rows)
 
 
-def cost_table(results: Sequence[Result]) -> str:
+def cost_table(results: Sequence[Result], other: str) -> str:
     """Processor time of each group of processes, per request or, for streams, per event."""
     names = {name for result in results for name in result.figures if name.endswith("_cores")}
     groups = sorted(names - {"other_cores"})
@@ -83,7 +83,7 @@ def cost_table(results: Sequence[Result]) -> str:
         costs = [_cost(result.figures.get(group), rate) for group in groups]
         rows.append([result.case.name, "event" if result.case.stream else "request", *costs, _cost(bare, bare_rate)])
     heads = [group.removesuffix("_cores") for group in groups]
-    return table(["case", "µs of CPU per", *heads, "bare Envoy"], rows)
+    return table(["case", "µs of CPU per", *heads, f"{other}: Envoy"], rows)
 
 
 def memory_table(before: Mapping[str, list[float]], after: Mapping[str, list[float]]) -> str:

@@ -5,6 +5,7 @@ Rounds alternate (gateway, bare, gateway, bare …), so that a busy moment of th
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ import click
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.bench import report, translate
-from tests.bench.cases import CASES, Case, Client
+from tests.bench.cases import CASES, TRACED_RATIO, Case, Client
 from tests.bench.servers import (
     ANTHROPIC_MODEL,
     BEDROCK_MODEL,
@@ -27,6 +28,7 @@ from tests.bench.servers import (
     Target,
     build_program,
     start_bare_envoy,
+    start_collector,
     start_gateway,
     start_upstream,
 )
@@ -51,6 +53,7 @@ _CORES = os.cpu_count() or 1
 @click.option("--anthropic-model", default=ANTHROPIC_MODEL, show_default=True, help="Model with an Anthropic upstream.")
 @click.option("--bedrock-model", default=BEDROCK_MODEL, show_default=True, help="Model with a Bedrock upstream.")
 @click.option("--key", default="bench", help="Credential that the client sends.")
+@click.option("--tracing", metavar="PERCENT", type=int, help="Instead: this share of requests traced, beside none.")
 @click.option("--bare-only", is_flag=True, help="Only the bare Envoy: what this machine can do.")
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write all figures here.")
 @click.option("--check", is_flag=True, help="Exit with 1 when a target is missed.")
@@ -70,13 +73,14 @@ def main(
     anthropic_model: str,
     bedrock_model: str,
     key: str,
+    tracing: int | None,
     bare_only: bool,
     json_file: Path | None,
     check: bool,
 ) -> None:
     """Measure the gateway and, beside it, the same traffic through a bare Envoy."""
     cases = [case for case in CASES if only is None or only in case.name]
-    translates = url is None and not bare_only  # then it is this code that is measured
+    translates = url is None and tracing is None and not bare_only  # then it is this code that is measured
     pairs = [pair for pair in translate.PAIRS if translates and (only is None or only in pair.name)]
     if not cases and not pairs:
         names = ", ".join([*(case.name for case in CASES), *(pair.name for pair in translate.PAIRS)])
@@ -99,23 +103,33 @@ def main(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="plano-bench-")))
         client = Client(build_program(), folder, seconds, warmup, key, rate)
         upstream = stack.enter_context(start_upstream(client.program, port=upstream_port, events=events, gap_us=gap_us))
-        bare = stack.enter_context(start_bare_envoy(folder, upstream.port, concurrency=concurrency))
-        if bare_only:
+        start = functools.partial(start_gateway, upstream_port=upstream.port, workers=workers, concurrency=concurrency)
+        if tracing is None:
+            bare = stack.enter_context(start_bare_envoy(folder, upstream.port, concurrency=concurrency))
+        else:
+            (folder / "untraced").mkdir()
+            bare = stack.enter_context(start(folder / "untraced"))
+        if tracing is not None:
+            collector = stack.enter_context(start_collector())
+            section = {"random_sampling": tracing, "opentracing_grpc_endpoint": f"http://127.0.0.1:{collector}"}
+            gateway = stack.enter_context(start(folder, tracing=section))
+            cases = [dataclasses.replace(case, targets=(TRACED_RATIO,)) for case in cases]
+        elif bare_only:
             gateway, models = bare, dict.fromkeys(models, BARE_MODEL)
             cases = [dataclasses.replace(case, targets=()) for case in cases]
         elif url is not None:
             gateway = Target(urlsplit(url).netloc)
         else:
-            gateway = stack.enter_context(
-                start_gateway(folder, upstream.port, workers=workers, concurrency=concurrency)
-            )
+            gateway = stack.enter_context(start(folder))
         before = report.resident_mb(gateway.processes)
         targets = [bare] if bare_only else [gateway, bare]
-        results = [_measure(case, client, targets, upstream, models, rounds) for case in cases]
+        other = "bare Envoy" if tracing is None else "untraced"
+        results = [_measure(case, client, targets, upstream, models, rounds, other) for case in cases]
         after = report.resident_mb(gateway.processes)
-    click.echo("\n" + report.result_table(results, "bare Envoy alone" if bare_only else "gateway") + "\n")
+    subject = "bare Envoy alone" if bare_only else "gateway" if tracing is None else f"{tracing} % traced"
+    click.echo("\n" + report.result_table(results, subject, other) + "\n")
     if gateway.processes:
-        click.echo(report.cost_table(results) + "\n")
+        click.echo(report.cost_table(results, other) + "\n")
         click.echo(report.memory_table(before, after))
     document = {"machine": facts, "memory": {"before": before, "after": after}}
     document["cases"] = [result.as_json() for result in results]
@@ -129,7 +143,7 @@ def _write(path: Path | None, document: dict[str, object]) -> None:
 
 
 def _measure(
-    case: Case, client: Client, targets: list[Target], upstream: Target, models: dict[str, str], rounds: int
+    case: Case, client: Client, targets: list[Target], upstream: Target, models: dict[str, str], rounds: int, other: str
 ) -> report.Result:
     """All rounds of one case, the targets taking turns. The first target is the one in question."""
     measured: list[list[report.Figures]] = [[] for _ in targets]
@@ -138,9 +152,9 @@ def _measure(
             processes = {**target.processes, **upstream.processes}
             one = client.measure(case, target.address, models[case.upstream], processes)
             figures.append(one)
-            name = "gateway" if target is targets[0] and len(targets) > 1 else "bare"
+            name = "gateway" if target is targets[0] and len(targets) > 1 else other
             click.echo(
-                f"{case.name:34} round {number + 1} {name:8} {one[case.throughput_metric]:>10,.0f}/s"
+                f"{case.name:34} round {number + 1} {name:10} {one[case.throughput_metric]:>10,.0f}/s"
                 f"  p50 {one['p50_ms']:8.3f} ms  errors {one['errors']} {one['first_error']}"
                 f"  others used {one['other_cores']:.2f} cores",
                 err=True,

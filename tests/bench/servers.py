@@ -30,6 +30,7 @@ CHAIN_MODEL = "bench-chain"  # a healthy model with one to fall back on
 FAILOVER_MODEL = "bench-failover"  # a provider that refuses the connection, then a healthy model
 INSTANCE = "bench"
 _START_SECONDS = 30.0
+_PORTS = ("PLANO_BRIGHTSTAFF_PORT", "PLANO_ADMIN_PORT", "PLANO_METRICS_PORT")
 _UNLIMITED = 1_000_000
 
 
@@ -84,6 +85,16 @@ def start_upstream(program: Path, *, port: int, events: int, gap_us: int) -> Ite
 
 
 @contextlib.contextmanager
+def start_collector() -> Iterator[int]:
+    """The port of an OTLP/gRPC collector."""
+    command = [sys.executable, "-m", "tests.bench.collector"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=FOLDER.parents[1])
+    with ending(process):
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+
+
+@contextlib.contextmanager
 def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> Iterator[Target]:
     """An Envoy that only forwards: the gateway's connection and buffer settings, none of its filters and logs."""
     port = free_port()
@@ -99,16 +110,24 @@ def start_bare_envoy(folder: Path, upstream_port: int, *, concurrency: int) -> I
 
 @contextlib.contextmanager
 def start_gateway(
-    folder: Path, upstream_port: int, *, workers: int, concurrency: int, more: Models | None = None
+    folder: Path,
+    upstream_port: int,
+    *,
+    workers: int,
+    concurrency: int,
+    more: Models | None = None,
+    tracing: Mapping[str, object] | None = None,
 ) -> Iterator[Target]:
     """The whole gateway as a user starts it, with a model of each kind on the fake upstream, its state in `folder`.
 
-    `more`: further models and aliases.
+    `more`: further models and aliases; `tracing`: that section of the configuration.
     """
     port = free_port()
     config = folder / "bench.yaml"
-    config.write_text(yaml.safe_dump(_gateway_document(port, upstream_port, more or Models())))
-    environment = {**os.environ, "PLANO_HOME": str(state_home(folder)), "BENCH_KEY": "bench", "COLUMNS": "200"}
+    document = _gateway_document(port, upstream_port, more or Models())
+    config.write_text(yaml.safe_dump(document | ({"tracing": dict(tracing)} if tracing else {})))
+    ports = {name: str(free_port()) for name in _PORTS}
+    environment = {**os.environ, **ports, "PLANO_HOME": str(state_home(folder)), "BENCH_KEY": "bench", "COLUMNS": "200"}
     up = ["up", str(config), "--workers", str(workers), "--concurrency", str(concurrency)]
     _planoctl(up, environment)
     try:
