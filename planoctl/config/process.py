@@ -26,6 +26,7 @@ def start_logging(level: str) -> None:
         stream=sys.stderr,
         format="%(asctime)s %(levelname)s %(name)s[%(process)d] %(message)s",
     )
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it writes whole URLs, and there may be a key in one
 
 
 def service_files(arguments: argparse.Namespace) -> ServiceFiles:
