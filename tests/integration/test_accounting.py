@@ -328,7 +328,9 @@ def test_the_access_log_has_the_usage_too(tmp_path: Path, provider: ScriptedProv
     provider.answer(json.dumps({"choices": [choice], "usage": usage}).encode())
     with observing_gateway(tmp_path, {"model_providers": [entry]}) as gateway:
         ids = [ask(gateway, client, MODELS[Format.CHAT], stream=False) for client in (Format.CHAT, Format.ANTHROPIC)]
-    passed, translated = (gateway.access_log(each)["usage"] for each in ids)
+    records = [gateway.access_log(each) for each in ids]
+    assert [each["path"] for each in records] == [PATHS[Format.CHAT], PATHS[Format.ANTHROPIC]]
+    passed, translated = (each["usage"] for each in records)
     assert json.loads(passed["usage"]) == usage
     assert (translated["input_tokens"], translated["output_tokens"]) == (5, 2)
 

@@ -42,7 +42,6 @@ def test_without_sampling_or_a_collector_envoy_traces_nothing(tracing: Any, tmp_
     assert collector_cluster(config(**tracing), "ca.pem") == []
     rendered = json.dumps(render_envoy(config(**tracing), Deployment(run_dir=tmp_path)))
     assert COLLECTOR not in rendered
-    assert "plano.path" not in rendered
 
 
 def test_a_collector_is_a_cluster_with_tls_where_its_url_says_so() -> None:
