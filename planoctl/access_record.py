@@ -19,6 +19,8 @@ Price = Callable[[str, str], Rates | None]
 _OK, _REDIRECT, _CLIENT_ERROR, _SERVER_ERROR = 200, 300, 400, 500
 _SAID_BY_THE_STATUS = frozenset({"via_upstream", "direct_response"})
 _MANY_ATTEMPTS = 2
+_CLIENT_LEFT = frozenset({"DC", "DR"})  # Envoy's response flags
+_BROKEN = frozenset({"UC", "UR", "UPE", "LR", "SI", "DT", "UT", "UMSDR"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,11 @@ class AccessRecord:
         """The gateway's code of an error, or what Envoy says of it; empty if there was none."""
         status, details = self.record.get("status") or 0, str(self.record.get("details") or "")
         if not isinstance(status, int) or _OK <= status < _REDIRECT:
-            flags = str(self.record.get("flags") or "-")
-            return "client left" if "DC" in flags or "DR" in flags else ""
+            flags = str(self.record.get("flags") or "-").split(",")
+            if not _CLIENT_LEFT.isdisjoint(flags):
+                return "client left"
+            broken = ", ".join(flag for flag in flags if flag in _BROKEN)
+            return f"answer broke off ({broken})" if broken else ""
         return "" if details in _SAID_BY_THE_STATUS else details.removeprefix("plano_")
 
     def line(self, price: Price) -> "Text":

@@ -15,6 +15,20 @@ from planoctl.config.span_attributes import static_attributes
 SERVICE = "plano(llm)"
 
 _ERROR_STATUS = 400
+_BROKEN = frozenset(  # what Envoy says of an answer that began and did not end
+    {
+        "upstream_connection_termination",
+        "upstream_remote_reset",
+        "upstream_protocol_error",
+        "local_reset",
+        "stream_idle_timeout",
+        "duration_timeout",
+        "upstream_request_timeout",
+        "upstream_max_stream_duration_reached",
+    }
+)
+_ABANDONED = "plano_stream_abandoned"
+_OWN = "plano_"  # begins the details of the gateway's own errors
 _PATHS = {
     Format.CHAT: "/v1/chat/completions",
     Format.ANTHROPIC: "/v1/messages",
@@ -49,7 +63,7 @@ def llm_span(record: bytes, tracing: Tracing, price: Price) -> Span | None:
         started=seen["started"],
         ended=seen["started"] + seen["duration"],
         kind="client",
-        error=_error(seen),
+        error=problem[1] if (problem := _error(seen)) else None,
     )
     if told.get("span"):
         span.span_id = told["span"]
@@ -89,11 +103,17 @@ def _name(path: str, seen: Mapping[str, Any]) -> str:
     return f"POST {path} {served}" if same else f"POST {path} {asked} -> {seen['provider']}/{served}"
 
 
-def _error(seen: Mapping[str, Any]) -> str | None:
+def _error(seen: Mapping[str, Any]) -> tuple[str, str] | None:
+    """What went wrong, as a type and in words."""
+    status, details = seen["status"], seen["details"]
     if seen["client_left"]:
-        return "the client went away"
-    if seen["status"] >= _ERROR_STATUS or not seen["status"]:
-        return f"{seen['status'] or 'no answer'} {seen['details']}".strip()
+        return "client_disconnect", "the client went away"
+    if status >= _ERROR_STATUS or not status:
+        kind = details.removeprefix(_OWN) if details.startswith(_OWN) else str(status or "no_answer")
+        return kind, f"{status or 'no answer'} {details}".strip()
+    broken = sorted(_BROKEN.intersection(seen["flags"]))
+    if broken or details == _ABANDONED:
+        return "stream_broken", f"the answer broke off: {', '.join(broken) or 'it could not be read'}"
     return None
 
 
@@ -159,8 +179,7 @@ def _answer(seen: Mapping[str, Any]) -> dict[str, Value]:
     if seen["ttft"] is not None:
         found["llm.time_to_first_token"] = round(seen["ttft"] * 1000)
     if (problem := _error(seen)) is not None:
-        found["error.type"] = "client_disconnect" if seen["client_left"] else str(seen["status"] or "no_answer")
-        found["error.message"] = problem
+        found["error.type"], found["error.message"] = problem
     if seen["flags"]:
         found["plano.response_flags"] = list(seen["flags"])
     return found

@@ -13,6 +13,7 @@ from planoctl.obs.spans import Event, Span, Value, attributes_of, clean, events_
 # Their APIs count cache reads and writes apart from the prompt; all others count them as a part of it.
 _CACHE_APART = frozenset({"anthropic", "amazon_bedrock"})
 _DECIMALS = 9
+_LLM = "llm"  # `component` of the gateway's spans of LLM calls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +88,15 @@ class Call:
 
 
 def call_of(span: Span, prices: Prices = NO_PRICES) -> Call | None:
-    """The call that a span describes, or None: a span is a call if it names a model in `llm.model`."""
+    """The call that a span describes, or None.
+
+    A span is a call if it names a model in `llm.model`, or if it is the gateway's: then it may have refused the request
+    before it knew which model would serve it.
+    """
     attributes = attributes_of(span)
     model = _text(attributes, "llm.model")
+    if model is None and _text(attributes, "component") == _LLM:
+        model = _text(attributes, "model.requested") or "-"
     if model is None:
         return None
     code, message = status_of(span)

@@ -91,6 +91,7 @@ def test_tokens_are_read_in_every_form_that_the_log_has(changes: dict[str, Any],
         ({"status": 429, "details": "plano_rate_limited"}, "rate_limited"),
         ({"status": 0, "flags": "DC", "details": "downstream_remote_disconnect"}, "downstream_remote_disconnect"),
         ({"flags": "DC"}, "client left"),
+        ({"flags": "UPE,DI"}, "answer broke off (UPE)"),
         ({"status": None, "details": None}, ""),
     ],
 )

@@ -66,10 +66,20 @@ def test_tokens_cost_what_the_list_says() -> None:
 @pytest.mark.parametrize(
     ("fields", "kind", "error"),
     [
-        ({"status": 429, "details": "plano_rate_limited"}, "429", "429 plano_rate_limited"),
+        ({"status": 429, "details": "plano_rate_limited"}, "rate_limited", "429 plano_rate_limited"),
         ({"status": 503, "details": "via_upstream"}, "503", "503 via_upstream"),
         ({"status": 0, "details": ""}, "no_answer", "no answer"),
         ({"status": 200, "client_left": True}, "client_disconnect", "the client went away"),
+        (
+            {"status": 200, "flags": ["upstream_protocol_error", "via_upstream"]},
+            "stream_broken",
+            "the answer broke off: upstream_protocol_error",
+        ),
+        (
+            {"status": 200, "details": "plano_stream_abandoned"},
+            "stream_broken",
+            "the answer broke off: it could not be read",
+        ),
     ],
 )
 def test_what_went_wrong_is_said(fields: dict[str, Any], kind: str, error: str) -> None:

@@ -27,6 +27,12 @@ def test_a_span_that_names_no_model_is_no_call(model: str | None) -> None:
     assert call_of(span(1, {"llm.model": model})) is None
 
 
+def test_a_request_that_was_refused_before_its_model_was_known_is_a_call() -> None:
+    refused = {"llm.model": None, "component": "llm", "http.status_code": 404, "model.requested": "nobody"}
+    assert (_call(attributes=refused).model, _call(attributes=refused).failed) == ("nobody", True)
+    assert _call(attributes={"llm.model": None, "component": "llm"}).model == "-"
+
+
 @pytest.mark.parametrize(
     "broken", [{"attributes": None}, {"attributes": ["x", {"key": "llm.model"}, {"value": 1}]}, {}]
 )
