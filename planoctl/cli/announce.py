@@ -1,9 +1,10 @@
 """What `up` prints when the gateway runs."""
 
+import ipaddress
 import json
 from typing import TYPE_CHECKING
 
-from planoctl.cli.console import BRAND, say, success
+from planoctl.cli.console import BRAND, say, success, warn
 from planoctl.instance import Instance
 from planoctl.traces import DEFAULT_PORT
 
@@ -22,6 +23,8 @@ def announce(prepared: "Prepared") -> None:
     success("Plano is running")
     for listener in plan.listeners:
         say(f"  {listener.type:<8} {listener.url}  ({listener.name})", style=BRAND)
+    for name in _open_to_all(config):
+        warn(f"{name} takes requests from the network and asks for no key: set its `auth`, or `address: 127.0.0.1`")
     say(f"  models   {_models(config)}")
     say(f"  config   {plan.config}")
     say(f"  logs     {plan.log_dir}")
@@ -34,6 +37,21 @@ def announce(prepared: "Prepared") -> None:
         model_listener = config.model_listener
         guarded = model_listener is not None and model_listener.auth is not None
         say(f"       {_curl(url, example_model(config), guarded=guarded)}")
+
+
+def _open_to_all(config: "RuntimeConfig") -> list[str]:
+    """Listeners that others on the network reach, without a credential and at the owner's cost."""
+    paid = any(provider.access_key for provider in config.model_providers)
+    unguarded = [listener for listener in config.listeners if listener.auth is None and not _is_local(listener.address)]
+    mutual = [each for each in unguarded if each.tls is not None and each.tls.client_ca is not None]
+    return [each.name for each in unguarded if each not in mutual] if paid else []
+
+
+def _is_local(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def instance_option(instance: Instance) -> str:
