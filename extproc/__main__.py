@@ -24,8 +24,7 @@ def main() -> int:
     try:
         watch = ConfigWatch(service_files(arguments), arguments.applied)
         limits = Limits(watch.config.rate_limit_store, arguments.limits)
-        if watch.config.ratelimits:
-            limits.prepare()
+        limits.prepare(watch.config)
     except (ConfigError, OSError, ValueError) as error:
         print(error, file=sys.stderr)  # noqa: T201 — the process's last words
         return 1

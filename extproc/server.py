@@ -45,6 +45,7 @@ class Worker:
 
     async def apply(self, config: RuntimeConfig) -> None:
         """Serve requests that begin from now on by `config`. Raises ValueError and OSError for stores that it names."""
+        await asyncio.to_thread(self._services.limits.prepare, config)
         self._services.limits.configure(config)
         self.snapshot = Snapshot.of(config)
         self._services.health.configure(config.routing.failover)

@@ -18,7 +18,7 @@ from extproc.limits.rules import Match, Rules
 from extproc.limits.told import exceeded, limit_headers, wait
 from hermesllm.formats import Format
 from hermesllm.prompt_text import output_limit, prompt_text, prompt_token_ids
-from hermesllm.tokenizer import estimate_tokens, vocabulary
+from hermesllm.tokenizer import estimate_tokens, load_vocabulary, vocabulary
 from hermesllm.usage import Usage
 from planoctl.config.registry import Candidate
 from planoctl.config.runtime import RateLimitStore, RuntimeConfig
@@ -92,9 +92,7 @@ class Limits:
         self._dismissed: set[asyncio.Task[None]] = set()
 
     def configure(self, config: RuntimeConfig) -> None:
-        """Keep quotas where `config` says from now on. Raises OSError, and ValueError for a Redis URL that is none."""
-        if config.ratelimits:
-            self.prepare()
+        """Keep quotas where `config` says from now on. Raises ValueError for a Redis URL that is none."""
         if config.rate_limit_store == self._settings:
             return
         old, self._redis, self._settings = self._redis, _redis_store(config.rate_limit_store), config.rate_limit_store
@@ -111,9 +109,16 @@ class Limits:
     def _store(self) -> Store:
         return self._redis or self._host
 
-    def prepare(self) -> None:
-        """Open what the workers share now instead of at the first request. Raises OSError."""
-        self._host  # noqa: B018
+    def prepare(self, config: RuntimeConfig) -> None:
+        """Open what the workers share, and load what tokens are counted with, before a request needs it.
+
+        Raises OSError.
+        """
+        if config.ratelimits:
+            self._host  # noqa: B018
+        if any(entry.limit.tokens is not None for entry in config.ratelimits):
+            for name in {vocabulary(entry.model) for entry in config.model_providers}:
+                load_vocabulary(name)
 
     def admit(self, rules: Rules, asked: Asked, candidates: Sequence[Candidate]) -> Admission | Awaitable[Admission]:
         """Charge the first candidate that has room, and leave out those that have none.
