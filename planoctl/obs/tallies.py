@@ -44,7 +44,7 @@ class Tally:
         self.output_tokens += call.completion_tokens or 0
         self.reasoning_tokens += call.reasoning_tokens or 0
         self.cost_usd += call.cost_usd or 0.0
-        self.unpriced += call.cost_usd is None and call.prompt_tokens is not None
+        self.unpriced += call.cost_usd is None and (call.prompt_tokens is not None or not call.failed)
         rate = call.tokens_per_second
         if rate is not None:
             self.rate_sum += rate
