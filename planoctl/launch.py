@@ -9,6 +9,7 @@ from planoctl.port_check import Address
 from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartRequest
 
 LOOPBACK = "127.0.0.1"
+_LOG_FLUSH_MILLISECONDS = 500  # Envoy's own is ten seconds: too long for who looks for a request
 _LONGEST_STREAM_SECONDS = 3600
 _DISCREET = ",".join(f"{name}:info" for name in ("http", "http2", "router", "ext_proc", "aws", "lua", "client"))
 
@@ -206,9 +207,10 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
     Hot restart is off: it is never used, and its shared memory would outlive each start. The component `main` is quiet
     because it lists every extension at each start; those that write headers and bodies into their log, keys included,
     never say more than `info`. The drain time is that of listeners which a changed configuration replaces: their
-    connections end with the answer to their next request, and what streams even then is cut.
+    connections end with the answer to their next request, and what streams even then is cut. `misc` would say at each
+    start and reload which of Envoy's extensions are young.
     """
-    quiet = "main:warning" if deployment.log_level == "info" else _DISCREET
+    quiet = "main:warning,misc:error" if deployment.log_level == "info" else _DISCREET
     return (
         binary,
         *("-c", str(deployment.bootstrap_path)),
@@ -217,6 +219,7 @@ def envoy_command(deployment: Deployment, binary: str) -> tuple[str, ...]:
         *("--log-level", deployment.log_level),
         *("--component-log-level", quiet),
         *("--drain-time-s", f"{_LONGEST_STREAM_SECONDS}", "--drain-strategy", "immediate"),
+        *("--file-flush-interval-msec", f"{_LOG_FLUSH_MILLISECONDS}"),
     )
 
 

@@ -59,5 +59,5 @@ async def _stream(tail: FolderTail) -> None:
 def _print_new(tail: FolderTail) -> None:
     out = console()
     for source, line in tail.poll():
-        out.print(f"{source:<13}", style=BRAND, end="")
+        out.print(f"{source:<13} ", style=BRAND, end="")
         out.print(line)

@@ -60,7 +60,7 @@ def logs(follow: bool, lines: int, components: tuple[str, ...], pretty: bool, in
 
 def _print_line(source: str, line: str) -> None:
     out = console()
-    out.print(f"{source:<13}", style=BRAND, end="")
+    out.print(f"{source:<13} ", style=BRAND, end="")
     out.print(line)
 
 
@@ -73,5 +73,5 @@ def _print_pretty(source: str, line: str) -> None:
         _print_line(source, line)
         return
     out = console()
-    out.print(f"{source:<13}", style=BRAND, end="")
+    out.print(f"{source:<13} ", style=BRAND, end="")
     out.print(record.line(list_price))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import rich_click as click
 
 from planoctl.cli import options
-from planoctl.cli.console import say, success
+from planoctl.cli.console import say, success, warn
 from planoctl.cli.errors import CliError, NotRunningError
 from planoctl.instance import Instance
 
@@ -40,6 +40,7 @@ def reload(instance: Instance) -> None:
             raise
         except CliError as error:
             write_record(ReloadRecord(ok=False, message=error.message), instance.run_dir)
+            warn("nothing was changed: the gateway goes on with the configuration that it has")
             raise
         write_record(ReloadRecord(ok=True), instance.run_dir)
     print_findings(prepared.configuration.warnings)

@@ -377,9 +377,9 @@ def test_followed_logs_show_new_lines_of_new_files(cli: Cli) -> None:
     )
     with process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "envoy        three\n"
+        assert process.stdout.readline() == "envoy         three\n"
         (cli.paths.log_dir / "extproc-0.log").write_text("hello\n")
-        assert process.stdout.readline() == "extproc-0    hello\n"
+        assert process.stdout.readline() == "extproc-0     hello\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
 

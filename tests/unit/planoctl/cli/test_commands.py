@@ -219,8 +219,8 @@ def test_the_last_lines_of_the_wanted_logs_are_shown(run: Run, tmp_path: Path) -
     folder.mkdir(parents=True)
     (folder / "envoy.log").write_text("one\ntwo\nthree [bold]\n")
     (folder / "access.log").write_text("GET /\n")
-    assert run("logs", "-n", "2").output == "access       GET /\nenvoy        two\nenvoy        three [bold]\n"
-    assert run("logs", "--component", "access").output == "access       GET /\n"
+    assert run("logs", "-n", "2").output == "access        GET /\nenvoy         two\nenvoy         three [bold]\n"
+    assert run("logs", "--component", "access").output == "access        GET /\n"
     nothing = run("logs", "-c", "extproc")
     assert nothing.exit_code == 1
     assert "there are no such logs" in nothing.stderr
@@ -236,10 +236,10 @@ def test_requests_can_be_read_and_other_lines_stay_as_they_are(run: Run, tmp_pat
               "request_id": "r-9"}  # fmt: skip
     (folder / "access.log").write_text("not JSON\n" + json.dumps(record) + "\n")
     garbled, pretty, envoy = run("logs", "--pretty").output.splitlines()
-    assert garbled == "access       not JSON"
-    assert envoy == 'envoy        {"status": 1, "time": "x"}'
+    assert garbled == "access        not JSON"
+    assert envoy == 'envoy         {"status": 1, "time": "x"}'
     assert re.fullmatch(
-        r"access       [0-9:.]+ 200 POST /v1/messages openai/gpt-4o 7ms 1,000 → 10 tokens \$0\.[0-9]+ r-9", pretty
+        r"access        [0-9:.]+ 200 POST /v1/messages openai/gpt-4o 7ms 1,000 → 10 tokens \$0\.[0-9]+ r-9", pretty
     )
 
 
