@@ -8,12 +8,13 @@ from pathlib import Path
 import uvicorn
 
 from brightstaff.app import create_app
+from brightstaff.metrics.envoy import EnvoyStatistics
 from brightstaff.metrics.gateway import Gateway
 from brightstaff.metrics.listener import MetricsListener
 from brightstaff.state import State
 from planoctl.config.deployment import InternalPorts
 from planoctl.config.findings import ConfigError
-from planoctl.config.metrics_address import VARIABLE, metrics_address
+from planoctl.config.metrics_address import VARIABLE, MetricsAddress, metrics_address
 from planoctl.config.process import service_files, service_parser, start_logging
 from planoctl.config.watch import ConfigWatch
 
@@ -27,6 +28,8 @@ def main() -> int:
     parser.add_argument("--socket", type=Path, required=True, help="Unix socket of the RoutingService")
     parser.add_argument("--models", type=Path, required=True, help="Unix socket of Envoy's internal model listener")
     parser.add_argument("--metrics", help=f"host:port of /metrics (default: ${VARIABLE}, or 127.0.0.1:9092)")
+    admin = InternalPorts().admin
+    parser.add_argument("--envoy-admin", type=int, default=admin, help="loopback port of Envoy's admin interface")
     arguments = parser.parse_args()
     start_logging(arguments.log_level)
     try:
@@ -37,7 +40,9 @@ def main() -> int:
     state = State(watch.config, arguments.models)
     given = {VARIABLE: arguments.metrics} if arguments.metrics else os.environ
     gateway = Gateway(lambda: watch.digest, arguments.config.parent)
-    metrics = MetricsListener(metrics_address(given, InternalPorts().metrics_address), [state.metrics, gateway])
+    address = metrics_address(given, InternalPorts().metrics_address)
+    envoy = EnvoyStatistics(MetricsAddress("127.0.0.1", arguments.envoy_admin))
+    metrics = MetricsListener(address, [state.metrics, gateway], envoy)
     signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again once it has stopped
     uvicorn.run(
         create_app(state, arguments.socket, watch, metrics),

@@ -110,6 +110,11 @@ def admin_url(deployment: Deployment) -> str:
     return f"http://{LOOPBACK}:{deployment.ports.admin}"
 
 
+def metrics_url(deployment: Deployment) -> str:
+    """Where this host reads the gateway's metrics."""
+    return f"http://{_reachable(deployment.ports.metrics_host)}:{deployment.ports.metrics}/metrics"
+
+
 def service_commands(deployment: Deployment) -> list[tuple[str, ...]]:
     """How to start everything by hand, in order."""
     workers = [_worker(deployment, index).argv for index in range(deployment.workers)]
@@ -175,6 +180,7 @@ def _brightstaff(deployment: Deployment) -> Child:
             *_service("brightstaff", "brightstaff", deployment),
             *("--port", str(port)),
             *("--metrics", str(deployment.ports.metrics_address)),
+            *("--envoy-admin", str(deployment.ports.admin)),
             *("--socket", str(deployment.brightstaff_socket)),
             *("--models", str(deployment.models_socket)),
             *("--log-level", _python_level(deployment)),

@@ -1,9 +1,12 @@
-"""The listener that Prometheus scrapes: `/metrics` and nothing else, on a thread of its own."""
+"""The listener that Prometheus scrapes, on threads of its own.
+
+`/metrics` has the gateway's metrics, `/metrics/envoy` Envoy's statistics, `/metrics/all` both. Nothing else is served.
+"""
 
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -11,23 +14,32 @@ from prometheus_client import REGISTRY, CollectorRegistry, disable_created_metri
 from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 
+from brightstaff.metrics.envoy import Application, EnvoyStatistics, envoy_application, joined_application
 from planoctl.config.metrics_address import MetricsAddress
 
 log = logging.getLogger(__name__)
 
 
 class MetricsListener:
-    """Serves the process's own metrics and those of `collectors` until `stop`."""
+    """Serves the process's own metrics, those of `collectors` and Envoy's until `stop`."""
 
-    def __init__(self, address: MetricsAddress, collectors: Iterable[Collector]) -> None:
+    def __init__(self, address: MetricsAddress, collectors: Iterable[Collector], envoy: EnvoyStatistics) -> None:
         self._address = address
         self._collectors = list(collectors)
+        self._envoy = envoy
         self._server: Any = None
 
     def start(self) -> None:
         """An address that cannot be bound is logged, and the service goes on without metrics."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
-        application = only_metrics(make_wsgi_app(_Joined(self._collectors)))
+        registry = _Joined(self._collectors)
+        application = only_gets(
+            {
+                "/metrics": make_wsgi_app(registry),
+                "/metrics/envoy": envoy_application(self._envoy),
+                "/metrics/all": joined_application(registry, self._envoy),
+            }
+        )
         try:
             self._server = make_server(
                 self._address.host, self._address.port, application, _server_class(self._address.host), _Handler
@@ -57,14 +69,18 @@ class _Joined(CollectorRegistry):
         yield from super().collect()
 
 
-def only_metrics(application: Callable[..., Any]) -> Callable[..., Any]:
-    """`application` at /metrics; a 404 everywhere else."""
+def only_gets(applications: Mapping[str, Application]) -> Application:
+    """The applications at their paths, for GET; a 404 or a 405 for everything else."""
 
-    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        if environ["PATH_INFO"] == "/metrics":
-            return application(environ, start_response)
-        start_response("404 Not Found", [("content-type", "text/plain")])
-        return [b"metrics are at /metrics\n"]
+    def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        application = applications.get(environ["PATH_INFO"])
+        if application is None:
+            start_response("404 Not Found", [("content-type", "text/plain")])
+            return [f"metrics are at {', '.join(applications)}\n".encode()]
+        if environ["REQUEST_METHOD"] != "GET":
+            start_response("405 Method Not Allowed", [("content-type", "text/plain"), ("allow", "GET")])
+            return [b"metrics can be read, with GET\n"]
+        return application(environ, start_response)
 
     return serve
 

@@ -63,6 +63,8 @@ def _others(instance: Instance) -> list[dict[str, Any]]:
 
 def _report(instance: Instance, running: "Running | None") -> dict[str, Any]:
     """The JSON form. Ages are in seconds, memory in bytes."""
+    from planoctl.launch import metrics_url
+
     if running is None:
         return {"instance": instance.name, "running": False, "ready": False}
     state, plan, last = running.state, running.plan, read_record(instance.run_dir)
@@ -77,6 +79,7 @@ def _report(instance: Instance, running: "Running | None") -> dict[str, Any]:
         else {"ok": last.ok, "age_seconds": time.time() - last.at, "error": last.message},
         "envoy": plan.envoy_version if plan else None,
         "logs": str(instance.paths.log_dir),
+        "metrics": metrics_url(plan.deployment) if plan and plan.deployment else None,
         "listeners": [
             {"name": listener.name, "type": listener.type, "url": listener.url}
             for listener in (plan.listeners if plan else ())
@@ -134,6 +137,8 @@ def _print(report: dict[str, Any]) -> None:
     say()
     for listener in report["listeners"]:
         say(f"{listener['type']:<8} {listener['url']}  ({listener['name']})")
+    if report["metrics"] is not None:
+        say(f"{'metrics':<8} {report['metrics']}  (Envoy's: {report['metrics']}/envoy)")
     say(f"{'config':<8} {report['config']}")
     if (last := report["reload"]) is not None:
         outcome = "in force" if last["ok"] else f"FAILED, the configuration before it is in force: {last['error']}"

@@ -133,11 +133,11 @@ def _deployment(pod: PodInput, site: Site) -> Manifest:
 
 
 def _scraped(deployment: Deployment) -> dict[str, str]:
-    """Where Prometheus finds metrics, as most of its configurations for Kubernetes read it."""
+    """Where Prometheus finds metrics, as most of its configurations for Kubernetes read it: one path for a pod."""
     return {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": str(deployment.ports.metrics),
-        "prometheus.io/path": "/metrics",
+        "prometheus.io/path": "/metrics/all",
     }
 
 

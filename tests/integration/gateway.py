@@ -74,6 +74,7 @@ class Gateway:
         service = ["-m", "brightstaff", *self._service_arguments(), "--port", str(self.deployment.ports.brightstaff)]
         service += ["--socket", str(self.deployment.brightstaff_socket), "--models", str(self.deployment.models_socket)]
         service += ["--metrics", str(self.deployment.ports.metrics_address)]
+        service += ["--envoy-admin", str(self.deployment.ports.admin)]
         self.brightstaff = self._spawn("brightstaff", [sys.executable, *service])
         self._others.append(self.brightstaff)
         envoy = [str(find_envoy()), "-c", str(self.deployment.bootstrap_path), "--disable-hot-restart"]

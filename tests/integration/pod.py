@@ -37,7 +37,9 @@ class Pod:
 
     def __init__(self, documents: list[Manifest], secrets: Mapping[str, str]) -> None:
         by_kind = {document["kind"]: document for document in documents}
-        self.spec: Manifest = by_kind["Deployment"]["spec"]["template"]["spec"]
+        template = by_kind["Deployment"]["spec"]["template"]
+        self.annotations: dict[str, str] = template["metadata"]["annotations"]
+        self.spec: Manifest = template["spec"]
         self.folder = Path(tempfile.mkdtemp(prefix="pod-"))
         self.folder.chmod(0o755)
         self._secrets = secrets

@@ -50,6 +50,8 @@ def test_without_a_file_every_known_provider_is_offered_from_start_to_stop(cli: 
     report = cli.status()
     assert (report["ready"], report["phase"]) == (True, "running")
     assert all(process["pid"] and process["rss_bytes"] for process in report["processes"])
+    assert report["metrics"] in status.stdout
+    assert "envoy_server_live{} 1" in httpx.get(f"{report['metrics']}/envoy").text
 
     down = cli("down")
     assert (down.returncode, "✓ Plano stopped" in down.stdout) == (0, True)

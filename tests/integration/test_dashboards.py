@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from planoctl.config.deployment import InternalPorts
 from planoctl.mock_provider.server import RunningMock
 from tests.dashboards import (
     ALERTS,
@@ -42,7 +43,25 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, mock: RunningMock) -> Iter
 
 @pytest.fixture(scope="module")
 def found(gateway: Gateway) -> Scrape:
-    return everything_seen(gateway) | scrape(f"{gateway.admin_url}/stats/prometheus")
+    """What the scrape jobs of our Prometheus read, at the paths that they name."""
+    everything_seen(gateway)
+    base = gateway.metrics_url.removesuffix("/metrics")
+    return scrape(*(base + job["metrics_path"] for job in yaml.safe_load(SCRAPING.read_text())["scrape_configs"]))
+
+
+def test_envoy_is_asked_about_too() -> None:
+    asked = {selector.metric for query in (*PANELS, *ALERTING) for selector in selectors(query.text)}
+    assert {name for name in asked if name.startswith("envoy_")} >= {
+        "envoy_server_memory_physical_size",
+        "envoy_access_logs_grpc_access_log_logs_dropped",
+    }
+
+
+def test_every_job_scrapes_the_one_metrics_address() -> None:
+    jobs = yaml.safe_load(SCRAPING.read_text())["scrape_configs"]
+    assert {target for job in jobs for each in job["static_configs"] for target in each["targets"]} == {
+        str(InternalPorts().metrics_address)
+    }
 
 
 def test_everything_that_a_query_reads_is_there(found: Scrape) -> None:
@@ -95,9 +114,8 @@ def prometheus(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> It
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
     settings = yaml.safe_load(SCRAPING.read_text())
     settings["global"] = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "1s")
-    ports = {"brightstaff": gateway.deployment.ports.metrics, "envoy": gateway.deployment.ports.admin}
     for job in settings["scrape_configs"]:
-        job["static_configs"][0]["targets"] = [f"127.0.0.1:{ports[job['job_name']]}"]
+        job["static_configs"][0]["targets"] = [str(gateway.deployment.ports.metrics_address)]
     shutil.copy(ALERTS, folder)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
     arguments = [f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}"]

@@ -124,22 +124,38 @@ def test_the_gateway_tells_of_itself(found: Scrape, gateway: Gateway) -> None:
     assert not [name for name in found if name.endswith("_created")]
 
 
-def test_only_the_one_path_is_served(gateway: Gateway) -> None:
+def test_nothing_but_metrics_is_served(gateway: Gateway) -> None:
     base = gateway.metrics_url.removesuffix("/metrics")
-    assert [httpx.get(base + path).status_code for path in ("/metrics", "/", "/health", "/metrics/x")] == [
-        200,
-        404,
-        404,
-        404,
-    ]
+    served = ("/metrics", "/metrics/envoy", "/metrics/all")
+    unserved = ("/", "/health", "/metrics/x", "/stats/prometheus", "/config_dump", "/metrics/envoy/config_dump")
+    assert {path: httpx.get(base + path).status_code for path in (*served, *unserved)} == {
+        **dict.fromkeys(served, 200),
+        **dict.fromkeys(unserved, 404),
+    }
+    assert {httpx.post(base + path).status_code for path in served} == {405}
     own = f"http://127.0.0.1:{gateway.deployment.ports.brightstaff}/metrics"
     assert httpx.get(own).status_code == 404
 
 
 def test_envoy_names_clusters_whole(gateway: Gateway, found: Scrape) -> None:
-    envoy = scrape(f"{gateway.admin_url}/stats/prometheus")
+    envoy = scrape(f"{gateway.metrics_url}/envoy")
     assert total(envoy, "envoy_cluster_upstream_rq_total", envoy_cluster_name="brightstaff") > 0
     assert not [name for name in envoy if "0_0_1" in name]
+
+
+def test_what_has_never_changed_is_left_out_for_who_wants_little(gateway: Gateway, found: Scrape) -> None:
+    envoy, used = scrape(f"{gateway.metrics_url}/envoy"), scrape(f"{gateway.metrics_url}/envoy?usedonly")
+    assert used.keys() < envoy.keys()
+    dropped = "envoy_access_logs_grpc_access_log_logs_dropped"
+    assert (dropped in envoy, dropped in used) == (True, False)
+
+
+def test_one_path_has_everything_and_each_family_once(gateway: Gateway, found: Scrape) -> None:
+    text = httpx.get(f"{gateway.metrics_url}/all").text
+    described = [line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(set(described)) == len(described)
+    joined = scrape(f"{gateway.metrics_url}/all")
+    assert joined.keys() >= scrape(gateway.metrics_url).keys() | scrape(f"{gateway.metrics_url}/envoy").keys()
 
 
 def test_client_texts_never_become_series(gateway: Gateway, found: Scrape) -> None:

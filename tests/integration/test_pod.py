@@ -63,6 +63,12 @@ def ask(pod: RunningPod, model: str = "mock-claude", behaviour: str = "") -> htt
     return httpx.post(f"{pod.url}/v1/chat/completions", json=body, headers=headers, timeout=20)
 
 
+def annotated_metrics(pod: RunningPod) -> str:
+    """What a Prometheus reads that follows the annotations."""
+    port, path = (pod.annotations[f"prometheus.io/{name}"] for name in ("port", "path"))
+    return httpx.get(f"http://127.0.0.1:{port}{path}").raise_for_status().text
+
+
 def test_the_containers_of_the_deployment_serve_and_end_in_order(pod: RunningPod) -> None:
     assert [container["name"] for container in pod.containers] == [
         *("config", "brightstaff", "extproc-0", "extproc-1", "envoy")
@@ -106,7 +112,10 @@ def test_containers_that_die_come_back_on_their_old_sockets(pod: RunningPod) -> 
     pod.restart("brightstaff")
     assert pod.probe(envoy, "readinessProbe")
 
+    assert "envoy_server_live{} 1" in annotated_metrics(pod)
     pod.kill("envoy")
+    assert "brightstaff_build_info" in annotated_metrics(pod), "who serves tells what it knows"
+    assert "envoy_server_live" not in annotated_metrics(pod)
     pod.restart("envoy")
     assert ask(pod).status_code == 200
 

@@ -86,8 +86,8 @@ def test_commands_name_files_and_never_values_of_secrets() -> None:
         *("--limits", "/run/plano/limits", "--log-level", "debug"),
     )
     assert children["extproc-1"].stale_files == ("/run/plano/extproc-1.sock",)
-    assert children["brightstaff"].argv[-10:] == (
-        *("--port", "7001", "--metrics", "127.0.0.1:9092"),
+    assert children["brightstaff"].argv[-12:] == (
+        *("--port", "7001", "--metrics", "127.0.0.1:9092", "--envoy-admin", "7002"),
         *("--socket", "/run/plano/brightstaff.sock", "--models", "/run/plano/models.sock"),
         *("--log-level", "debug"),
     )

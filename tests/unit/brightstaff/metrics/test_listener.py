@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from brightstaff.metrics.envoy import EnvoyStatistics
 from brightstaff.metrics.listener import MetricsListener
 from planoctl.config.metrics_address import MetricsAddress
 
@@ -24,9 +25,12 @@ def free_port() -> int:
         return port
 
 
+NO_ENVOY = EnvoyStatistics(MetricsAddress("127.0.0.1", 1))
+
+
 def test_it_serves_metrics_and_nothing_else() -> None:
     address = MetricsAddress("127.0.0.1", free_port())
-    listener = MetricsListener(address, [_One()])
+    listener = MetricsListener(address, [_One()], NO_ENVOY)
     listener.start()
     try:
         answer = httpx.get(f"http://{address}/metrics")
@@ -44,7 +48,7 @@ def test_an_address_that_is_taken_is_logged_and_that_is_all(caplog: pytest.LogCa
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         address = MetricsAddress("127.0.0.1", holder.getsockname()[1])
-        listener = MetricsListener(address, [])
+        listener = MetricsListener(address, [], NO_ENVOY)
         with caplog.at_level(logging.WARNING):
             listener.start()
         listener.stop()

@@ -153,10 +153,11 @@ def test_the_service_and_the_policy_open_the_listeners_and_nothing_else(tmp_path
 def test_prometheus_finds_the_metrics_of_a_pod(tmp_path: Path) -> None:
     found = resources(tmp_path, BASIC, PLANO_METRICS_PORT="7003")
     annotations = found["Deployment"]["spec"]["template"]["metadata"]["annotations"]
-    assert (annotations["prometheus.io/port"], annotations["prometheus.io/path"]) == ("7003", "/metrics")
+    assert (annotations["prometheus.io/port"], annotations["prometheus.io/path"]) == ("7003", "/metrics/all")
     service = next(each for each in pod(found)["initContainers"] if each["name"] == "brightstaff")
     assert service["ports"] == [{"name": "metrics", "containerPort": 7003}]
     assert service["command"][service["command"].index("--metrics") + 1] == "0.0.0.0:7003"
+    assert service["command"][service["command"].index("--envoy-admin") + 1] == "9901"
 
 
 def test_ports_find_each_other_by_name(tmp_path: Path) -> None:
