@@ -140,7 +140,7 @@ def trace_collector(deployment: Deployment, port: int) -> Child:
     return Child(
         name="trace-collector",
         component="trace-collector",
-        argv=command(Settings(LOOPBACK, port, port + 1)),
+        argv=command(Settings(LOOPBACK, port, port + 1, keep=deployment.kept_traces_path)),
         log=str(deployment.log_dir / "trace-collector.log"),
         probes=(Probe(kind="port", target=f"{LOOPBACK}:{port}"),),
     )

@@ -2,7 +2,10 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 def private_folder(path: Path) -> Path:
@@ -17,10 +20,17 @@ def private_folder(path: Path) -> Path:
 
 def write_private(path: Path, text: str) -> None:
     """Replace `path` by `text` in one step, with mode 0600. The folder must exist."""
+    with replaced_privately(path) as stream:
+        stream.write(text.encode())
+
+
+@contextmanager
+def replaced_privately(path: Path) -> Iterator[BinaryIO]:
+    """What the block writes replaces `path` at its end, with mode 0600; nothing does if it raises."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from planoctl.cli.console import say, step
 from planoctl.cli.errors import CliError
 from planoctl.cli.findings import print_findings
 from planoctl.cli.prepare import Prepared, prepare
+from planoctl.cli.tracing import forget_traces, has_collector
 from planoctl.config.deployment import Deployment
 from planoctl.instance import Instance, InstanceBusyError
 from planoctl.log_tail import last_lines
@@ -52,6 +53,8 @@ def check_and_stop(request: StartRequest, instance: Instance) -> Prepared:
         stop_running(running, instance.paths)
     kill_orphans(instance.paths)
     remove_traces(prepared.deployment)
+    if not has_collector(prepared.plan):
+        forget_traces(prepared.deployment)
     return prepared
 
 

@@ -5,7 +5,7 @@ from planoctl.config.deployment import Deployment
 from planoctl.launch import LOOPBACK, trace_collector
 from planoctl.port_check import Address
 from planoctl.supervise.control import Running
-from planoctl.supervise.plan import Child, StartRequest
+from planoctl.supervise.plan import Child, Plan, StartRequest
 
 _COMPONENT = "trace-collector"
 
@@ -26,6 +26,16 @@ def collectors(request: StartRequest, deployment: Deployment, running: Running |
 def collectors_of(running: Running) -> tuple[Child, ...]:
     """The collector that a running instance has started."""
     return tuple(child for child in running.plan.children if child.component == _COMPONENT) if running.plan else ()
+
+
+def has_collector(plan: Plan) -> bool:
+    """Whether a collector of the instance's own belongs to the plan."""
+    return any(child.component == _COMPONENT for child in plan.children)
+
+
+def forget_traces(deployment: Deployment) -> None:
+    """Remove those that a collector of the instance has kept for its next start."""
+    deployment.kept_traces_path.unlink(missing_ok=True)
 
 
 def collector_addresses(request: StartRequest, children: tuple[Child, ...]) -> list[Address]:

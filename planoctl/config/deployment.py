@@ -92,6 +92,11 @@ class Deployment:
         return self.run_dir / "retired_clusters.json"
 
     @property
+    def kept_traces_path(self) -> Path:
+        """The traces of the instance's own collector while it restarts, as JSON lines."""
+        return self.run_dir / "traces.jsonl"
+
+    @property
     def service_names(self) -> tuple[str, ...]:
         """The processes that read the rendered configuration."""
         return ("brightstaff", *(f"extproc-{index}" for index in range(self.workers)))

@@ -15,6 +15,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--http-port", type=lambda text: None if text == "off" else int(text), required=True)
     parser.add_argument("--pid-file", type=Path)
+    parser.add_argument("--keep", type=Path)
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
 
@@ -23,7 +24,8 @@ def main() -> int:
                 stack.enter_context(remembered(arguments.pid_file))
 
         try:
-            run_collector(Settings(arguments.host, arguments.port, arguments.http_port), ready)
+            settings = Settings(arguments.host, arguments.port, arguments.http_port, keep=arguments.keep)
+            run_collector(settings, ready)
         except ListenError as error:
             sys.stderr.write(f"{error}\n")
             return 1

@@ -47,6 +47,7 @@ def command(settings: Settings) -> tuple[str, ...]:
     return (
         *(sys.executable, "-P", "-m", "planoctl.traces"),
         *("--host", settings.host, "--port", str(settings.port), "--http-port", http),
+        *(() if settings.keep is None else ("--keep", str(settings.keep))),
     )
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc.aio
 import uvicorn
@@ -17,6 +18,7 @@ from planoctl.traces import DEFAULT_PORT
 from planoctl.traces.feed import Feed
 from planoctl.traces.grpc_services import GrpcServices
 from planoctl.traces.http_receiver import receiver
+from planoctl.traces.kept import load, save
 from planoctl.traces.otlp import received
 from planoctl.traces.store import Limits, TraceStore
 
@@ -36,12 +38,16 @@ class ListenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the collector listens, and what it keeps. `http_port` None: no OTLP over HTTP; port 0: any free one."""
+    """Where the collector listens, and what it keeps. `http_port` None: no OTLP over HTTP; port 0: any free one.
+
+    `keep` is a file that holds the traces between its end and the next start.
+    """
 
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     http_port: int | None = DEFAULT_PORT + 1
     limits: Limits | None = None
+    keep: Path | None = None
 
 
 class Collector:
@@ -59,6 +65,8 @@ class Collector:
 
     async def start(self) -> None:
         """Raises ListenError, with nothing left open."""
+        if self._settings.keep is not None:
+            load(self._settings.keep, self._store)
         host = self._settings.host
         web_socket = None if self._settings.http_port is None else _bound(host, self._settings.http_port)
         try:
@@ -78,6 +86,8 @@ class Collector:
             await self._web_task
         if self._server is not None:
             await self._server.stop(_GRACE_SECONDS)
+        if self._settings.keep is not None:
+            save(self._store, self._settings.keep)
 
     def record(self, request: ExportTraceServiceRequest) -> int:
         """Store the spans of a request and pass them on; returns how many of them were rejected."""

@@ -64,6 +64,11 @@ class TraceStore:
         for group in reversed(self._groups):
             yield group.id, list(group.spans.values())
 
+    def encoded(self) -> Iterator[bytes]:
+        """Every span as JSON, in an order in which another store forms the same groups of them, oldest first."""
+        for group in self._groups:
+            yield from group.spans.values()
+
     @property
     def span_count(self) -> int:
         return len(self._of_span)

@@ -185,11 +185,39 @@ def test_a_gateway_with_tracing_has_a_collector_of_its_own(tracing: Cli, mock: R
     os.kill(first, signal.SIGKILL)
     until(lambda: tracing.pid_of("trace-collector") != first)
 
-    tracing.start(*with_tracing, MOCK_KEY="x")
     until(lambda: tracing.status()["ready"])
-    assert json.loads(tracing.start("trace", "--port", str(collector), "--json")) == {"traces": []}
     tracing.start("down")
     assert tracing("trace", "--port", str(collector)).returncode == 1
+
+
+@pytest.mark.envoy
+def test_traces_outlive_a_restart_but_not_the_end_of_the_gateway(tracing: Cli, mock: RunningMock) -> None:
+    port, collector = free_port(), two_ports()
+    tracing.write_config(port, mock.url)
+    with_tracing = ("up", "--with-tracing", "--tracing-port", str(collector))
+
+    def shown() -> set[str]:
+        answer = json.loads(tracing.start("trace", "any", "--port", str(collector), "--json"))
+        return {trace["trace_id"] for trace in answer["traces"]}
+
+    tracing.start(*with_tracing, MOCK_KEY="x")
+    first = tracing.pid_of("trace-collector")
+    Running(collector, 0).send(export(*SUCCESS))
+    sent = {FIRST, SECOND}
+    assert shown() >= sent
+    tracing.start("restart", MOCK_KEY="x")
+    assert tracing.pid_of("trace-collector") != first
+    assert shown() >= sent
+    assert oct(tracing.paths.kept_traces_path.stat().st_mode & 0o777) == "0o600"
+    tracing.start(*with_tracing, MOCK_KEY="x")
+    assert shown() >= sent
+
+    tracing.start("down")
+    assert not tracing.paths.kept_traces_path.exists()
+    tracing.start(*with_tracing, MOCK_KEY="x")
+    assert not shown() & sent
+    tracing.start("up", MOCK_KEY="x")
+    assert not tracing.paths.kept_traces_path.exists()
 
 
 @pytest.mark.envoy
