@@ -41,12 +41,16 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, mock: RunningMock) -> Iter
         yield running
 
 
-@pytest.fixture(scope="module")
-def found(gateway: Gateway) -> Scrape:
-    """What the scrape jobs of our Prometheus read, at the paths that they name."""
+JOBS = tuple(job["metrics_path"] for job in yaml.safe_load(SCRAPING.read_text())["scrape_configs"])
+OF_PODS = ("/metrics/all",)
+
+
+@pytest.fixture(scope="module", params=[JOBS, OF_PODS], ids=["jobs of our Prometheus", "the one path of pods"])
+def found(gateway: Gateway, request: pytest.FixtureRequest) -> Scrape:
+    """What a Prometheus reads that follows our configuration, or the annotations of pods."""
     everything_seen(gateway)
     base = gateway.metrics_url.removesuffix("/metrics")
-    return scrape(*(base + job["metrics_path"] for job in yaml.safe_load(SCRAPING.read_text())["scrape_configs"]))
+    return scrape(*(base + path for path in request.param))
 
 
 def test_envoy_is_asked_about_too() -> None:
@@ -55,6 +59,11 @@ def test_envoy_is_asked_about_too() -> None:
         "envoy_server_memory_physical_size",
         "envoy_access_logs_grpc_access_log_logs_dropped",
     }
+
+
+def test_no_query_depends_on_the_name_of_a_job() -> None:
+    asked = {selector for query in (*PANELS, *ALERTING) for selector in selectors(query.text)}
+    assert [each for each in asked if any(label == "job" for label, _, _ in each.matchers)] == []
 
 
 def test_every_job_scrapes_the_one_metrics_address() -> None:
