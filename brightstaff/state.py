@@ -16,11 +16,11 @@ from brightstaff.ranking import Ranking
 from brightstaff.routing.decision import Decider
 from brightstaff.routing.types import Router
 from brightstaff.telemetry.telemetry import Telemetry
-from hermesllm.prices import Rates, list_price
+from hermesllm.prices import Rates, list_price, load_price_list
 from planoctl.config.metric_labels import BoundedValues
 from planoctl.config.registry import Candidate, ModelRegistry
 from planoctl.config.routing_model import routing_model
-from planoctl.config.runtime import RuntimeConfig
+from planoctl.config.runtime import RuntimeConfig, Tracing
 
 _STORE_SHARE = 0.25  # of the time for a decision: what a slow store may take of it
 _FETCH_PATIENCE_SECONDS = 0.3  # how long a changed configuration waits for the first data of its sources
@@ -88,7 +88,7 @@ class State:
     async def start(self) -> None:
         """Fetch what is to be known before the first decision; what cannot be had within its time-out comes later."""
         config = self.snapshot.config
-        await self.telemetry.configure(config.tracing)
+        await self._trace(config.tracing)
         await self._ranking.start()
         await self._load_embedded(self.snapshot)
         self.ready = True
@@ -103,8 +103,14 @@ class State:
             self._sessions = _open_sessions(config)
         snapshot = self._snapshot(config)
         await self._load_embedded(snapshot)
-        await self.telemetry.configure(config.tracing)
+        await self._trace(config.tracing)
         self.snapshot = snapshot
+
+    async def _trace(self, tracing: Tracing | None) -> None:
+        """With the prices at hand, since spans are made where decisions are, which must not wait."""
+        if tracing is not None and tracing.active:
+            await asyncio.to_thread(load_price_list)
+        await self.telemetry.configure(tracing)
 
     async def _load_embedded(self, snapshot: Snapshot) -> None:
         """Before the first decision that needs it, since it takes its time."""

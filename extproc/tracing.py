@@ -138,10 +138,16 @@ def _ids(context: HeaderValue | None) -> tuple[str, str]:
 
 
 class TracedRequests:
-    """Sampled requests on their way to brightstaff. `lost` counts those that did not arrive."""
+    """Sampled requests on their way to brightstaff. `lost` counts those that did not arrive.
+
+    A batch that was not taken in time is sent again as it is, with its number: it may have arrived all the same.
+    """
 
     def __init__(self) -> None:
         self.lost = 0
+        self._process = secrets.randbits(64)
+        self._number = 0
+        self._unsent: list[bytes] = []
         self._waiting: deque[bytes] = deque()
         self._size = 0
 
@@ -163,26 +169,28 @@ class TracedRequests:
 
     async def flush(self, client: RoutingClient) -> None:
         """Send what is waiting; what does not arrive waits on."""
-        while self._waiting:
-            batch = self._batch()
-            if not await client.observe(pb.Observations(traced=batch)):
+        while self._unsent or self._waiting:
+            if not self._unsent:
+                self._unsent = self._batch()
+                self._number += 1
+            batch = pb.Observations(traced=self._unsent, traced_process=self._process, traced_number=self._number)
+            if not await client.observe(batch):
                 return
-            for sent in batch:
-                if self._waiting and self._waiting[0] is sent:  # it may have been dropped meanwhile
-                    self._take_first()
+            self._unsent = []
 
     def _batch(self) -> list[bytes]:
-        batch: list[bytes] = []
-        size = 0
-        for record in self._waiting:
-            size += len(record)
-            if batch and size > _MOST_AT_ONCE:
-                break
-            batch.append(record)
+        """Takes the oldest that wait."""
+        batch = [self._take_first()]
+        size = len(batch[0])
+        while self._waiting and size + len(self._waiting[0]) <= _MOST_AT_ONCE:
+            batch.append(self._take_first())
+            size += len(batch[-1])
         return batch
 
-    def _take_first(self) -> None:
-        self._size -= len(self._waiting.popleft())
+    def _take_first(self) -> bytes:
+        record = self._waiting.popleft()
+        self._size -= len(record)
+        return record
 
 
 def _tool_name(tool: Any) -> str:

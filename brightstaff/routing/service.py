@@ -9,6 +9,7 @@ import grpc.aio
 from brightstaff.metrics.decisions import record_decision, record_unanswered
 from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
+from brightstaff.telemetry.batches import Batches
 from brightstaff.telemetry.decisions import traced_decision
 from brightstaff.telemetry.telemetry import Telemetry
 from plano_pb import routing_pb2 as pb
@@ -47,6 +48,7 @@ class RoutingService:
         self._record = record
         self._tally = tally
         self._telemetry = telemetry
+        self._batches = Batches()
 
     async def decide(self, request: pb.DecideRequest, _context: object) -> pb.Decision:
         decision = await traced_decision(self._decider(), _question(request), self._telemetry, "routing")
@@ -60,7 +62,8 @@ class RoutingService:
             record_unanswered(reason, count)
         if request.HasField("tally"):
             self._tally(request.tally)
-        if self._telemetry is not None and request.traced:
+        new = self._batches.is_new(request.traced_process, request.traced_number) if request.traced else False
+        if self._telemetry is not None and new:
             self._telemetry.record_requests(request.traced)
         return pb.Observed()
 

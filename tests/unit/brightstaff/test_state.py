@@ -7,8 +7,9 @@ import pytest
 
 from brightstaff.affinity import Affinity
 from brightstaff.state import State
+from hermesllm import prices
 from hermesllm.prices import Rates, list_price
-from planoctl.config.runtime import MetricsSource, ModelProvider, Routing, RuntimeConfig
+from planoctl.config.runtime import MetricsSource, ModelProvider, Routing, RuntimeConfig, Tracing
 
 
 def config(*models: str, **sections: object) -> RuntimeConfig:
@@ -50,6 +51,16 @@ async def test_metrics_and_spans_count_with_the_prices_that_requests_are_ranked_
     assert state.metrics._priced("openai", "a", {"input": 1e6, "output": 1e6}) == 8.0
     assert state.telemetry._price("openai", "a") == Rates(3.0, 5.0)
     assert state.telemetry._price("openai", "gpt-4o") == list_price("openai", "gpt-4o")
+
+
+@pytest.mark.parametrize("sampling", [0, 100])
+async def test_prices_are_at_hand_before_the_first_span_and_are_not_loaded_for_none(
+    state: State, sampling: int
+) -> None:
+    prices._price_list.cache_clear()
+    tracing = Tracing(random_sampling=sampling, opentracing_grpc_endpoint="http://127.0.0.1:9")
+    await state.apply(config("a", tracing=tracing))
+    assert prices._price_list.cache_info().currsize == (1 if sampling else 0)
 
 
 async def test_sessions_stay_as_long_as_their_store_does(state: State) -> None:

@@ -172,17 +172,19 @@ def test_settings_are_none_where_nothing_is_traced_and_credentials_name_nobody()
 
 
 class Brightstaff(RoutingClient):
-    """Takes what it is sent, unless it is away."""
+    """Takes what it is sent, unless it is away; `late`: without an answer in time."""
 
     def __init__(self) -> None:
         super().__init__("unix:/nowhere")
-        self.away = False
+        self.away = self.late = False
         self.calls: list[list[bytes]] = []
+        self.numbers: list[tuple[int, int]] = []
 
     async def observe(self, observations: pb.Observations) -> bool:
         if not self.away:
             self.calls.append(list(observations.traced))
-        return not self.away
+            self.numbers.append((observations.traced_process, observations.traced_number))
+        return not self.away and not self.late
 
 
 def seen(number: int, *, size: int = 0, sampled: bool = True) -> Observation:
@@ -216,3 +218,31 @@ async def test_large_records_go_in_several_calls_and_the_oldest_are_dropped() ->
     await requests.flush(brightstaff)
     assert ids(brightstaff.calls) == [str(number) for number in range(requests.lost, 400)]
     assert max(sum(map(len, call)) for call in brightstaff.calls) < 1024 * 1024
+
+
+async def test_a_batch_without_an_answer_is_sent_again_as_it_was_with_its_number() -> None:
+    brightstaff, requests = Brightstaff(), TracedRequests()
+    brightstaff.late = True
+    requests.observe(seen(1))
+    await requests.flush(brightstaff)
+    requests.observe(seen(2))
+    brightstaff.late = False
+    await requests.flush(brightstaff)
+    assert [ids([call]) for call in brightstaff.calls] == [["1"], ["1"], ["2"]]
+    ((process, first), again, (same, second)) = brightstaff.numbers
+    assert again == (process, first)
+    assert same == process
+    assert process != TracedRequests()._process
+    assert 0 < first < second
+
+
+async def test_what_is_dropped_while_a_batch_is_under_way_leaves_the_batch_alone() -> None:
+    brightstaff, requests = Brightstaff(), TracedRequests()
+    brightstaff.late = True
+    requests.observe(seen(0))
+    await requests.flush(brightstaff)
+    for number in range(1, 400):
+        requests.observe(seen(number, size=60_000))
+    brightstaff.late = False
+    await requests.flush(brightstaff)
+    assert ids(brightstaff.calls) == ["0", "0", *(str(number) for number in range(requests.lost + 1, 400))]

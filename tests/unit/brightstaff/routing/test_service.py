@@ -1,7 +1,7 @@
 """The RoutingService over a Unix socket, with grpcio's client."""
 
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from brightstaff.routing.decision import Decision, Outcome, Question
 from brightstaff.routing.service import RoutingService, start_service
 from brightstaff.routing.types import Turn
 from brightstaff.state import State
+from brightstaff.telemetry.telemetry import Telemetry
 from plano_pb import routing_pb2 as pb
 from planoctl.config.runtime import RoutingPreference, RuntimeConfig, SelectionPolicy
 
@@ -27,6 +28,15 @@ class Given:
     async def decide(self, question: Question) -> Decision:
         self.asked.append(question)
         return self.decision
+
+
+class Spans(Telemetry):
+    def __init__(self) -> None:
+        super().__init__(lambda _provider, _model: None)
+        self.taken: list[bytes] = []
+
+    def record_requests(self, records: Iterable[bytes]) -> None:
+        self.taken += records
 
 
 class Service:
@@ -139,6 +149,14 @@ async def test_a_new_configuration_decides_from_the_next_request_on(service: Ser
 async def test_observed_latencies_are_recorded(service: Service) -> None:
     await service.observe(pb.Observation(model="a", seconds=0.5, stream=True), pb.Observation(model="b", seconds=2.0))
     assert service.latencies == [("a", 0.5, True), ("b", 2.0, False)]
+
+
+async def test_traced_requests_that_arrive_twice_make_spans_once() -> None:
+    telemetry = Spans()
+    made = RoutingService(lambda: pytest.fail("nothing to decide"), lambda *_: None, lambda _tally: None, telemetry)
+    for number, record in ((1, b"a"), (1, b"a"), (2, b"b"), (1, b"a")):
+        await made.observe(pb.Observations(traced=[record], traced_process=5, traced_number=number), None)
+    assert telemetry.taken == [b"a", b"b"]
 
 
 async def test_the_application_serves_only_its_owner_on_the_socket_and_takes_the_place_of_a_dead_one(
