@@ -1,4 +1,4 @@
--- Reads what passes by, and holds nothing back: when a stream's first bytes came, and the `usage` of an answer that is
+-- Reads what passes by, and holds nothing back: when a stream's first event came, and the `usage` of an answer that is
 -- one JSON object. To find that member it follows strings and braces and parses nothing else.
 -- Performance-sensitive (`make bench`): one loop over bytes, which LuaJIT compiles; patterns would be interpreted.
 
@@ -6,7 +6,7 @@ local NAMESPACE = "{{ usage_namespace }}"
 local LONGEST = 16384 -- bytes of a usage object; a longer one is none
 local QUOTE, BACKSLASH, COLON, OPENING, CLOSING, SPACE = 34, 92, 58, 123, 125, 32
 local NOTHING, NAME, VALUE = 0, 1, 2 -- what of `"usage":` has just passed in the outermost object
-local byte, sub = string.byte, string.sub
+local byte, sub, find = string.byte, string.sub, string.find
 
 local function begin()
   return { depth = 0, quoted = false, escaped = false, head = "", passed = NOTHING, taken = nil, size = 0, found = nil }
@@ -70,14 +70,35 @@ local function follow(scan, text)
   return false
 end
 
-function envoy_on_response(handle)
-  local kind = (handle:headers():get("content-type") or ""):lower()
-  if kind:find("^text/event%-stream") or kind:find("^application/vnd%.amazon%.eventstream") then
-    for _ in handle:bodyChunks() do
+-- Whether a line of data begins in `text`, which goes on after `before`. Comments and names of events come sooner: they
+-- keep the connection open while the model has said nothing.
+local function has_data(before, text)
+  local seen = before .. text
+  return find(seen, "\ndata:", 1, true) or find(seen, "\rdata:", 1, true)
+end
+
+-- Compressed streams and Amazon's binary ones are not read: their first bytes count.
+local function await_first(handle, readable)
+  local before = "\n"
+  for chunk in handle:bodyChunks() do
+    local size = chunk:length()
+    local text = readable and chunk:getBytes(0, size) or ""
+    if readable and has_data(before, text) or not readable and size > 0 then
       local now = handle:timestampString(EnvoyTimestampResolution.MICROSECOND)
       handle:streamInfo():dynamicMetadata():set(NAMESPACE, "first", now)
       return
     end
+    before = sub(before .. sub(text, -5), -5)
+  end
+end
+
+function envoy_on_response(handle)
+  local kind = (handle:headers():get("content-type") or ""):lower()
+  if kind:find("^text/event%-stream") then
+    local encoding = handle:headers():get("content-encoding") or "identity"
+    await_first(handle, encoding:lower() == "identity")
+  elseif kind:find("^application/vnd%.amazon%.eventstream") then
+    await_first(handle, false)
   elseif kind:find("^application/json") then
     local scan = begin()
     for chunk in handle:bodyChunks() do

@@ -62,7 +62,7 @@ class AccessRecord:
 
     @property
     def ttft_ms(self) -> float | None:
-        """Milliseconds to the first bytes of a stream; None for a whole answer."""
+        """Milliseconds to the first event of a stream; None for a whole answer."""
         usage = self.record.get("usage")
         first = usage.get("first") if isinstance(usage, dict) else None
         began = _time(self.record.get("time"))

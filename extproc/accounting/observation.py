@@ -13,7 +13,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Texts are empty and numbers None where there is nothing to tell: a request that the gateway refused has no provider.
     `status` is 0 where the client left before there was one. `chain` names the candidates that were to be tried,
-    `attempts` how many providers were asked. `first_byte` is when the answer's head came, `ttft` when the first bytes
+    `attempts` how many providers were asked. `first_byte` is when the answer's head came, `ttft` when the first event
     of a stream did; a whole answer has none. `usage` is what the provider reported, None where it reported nothing.
     """
 

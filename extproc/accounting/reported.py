@@ -18,7 +18,7 @@ REASONING = "reasoning_tokens"
 WHOLE, BEGIN, RESPONSE = "usage", "message", "response"
 
 FIRST = "first"
-"""When the first bytes of a stream came, in microseconds since the epoch, as text."""
+"""When the first event of a stream came, in microseconds since the epoch, as text."""
 
 
 def counted(usage: Usage) -> dict[str, int]:

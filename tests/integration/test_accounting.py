@@ -264,6 +264,45 @@ def test_the_time_to_the_first_token_is_that_of_the_first_event_for_every_client
     assert seen.first_byte <= seen.ttft
 
 
+CHAT_FIRST = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":\
+{"role":"assistant","content":"Hi"},"finish_reason":null}]}\n\n'
+CHAT_REST = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("sooner", "cut"),
+    [
+        (b"", 0),
+        (b": PROCESSING\n\n", 0),
+        (b": no data: yet\n\n", 0),
+        (b": PROCESSING\r\n\r\n", 4),
+        (b"event: chunk\n", 0),
+        *((b": PROCESSING\n", cut) for cut in range(5)),
+    ],
+)
+@pytest.mark.parametrize("client", [Format.CHAT, Format.ANTHROPIC])
+def test_what_comes_before_the_first_event_is_no_token(
+    gateway: ObservingGateway, provider: ScriptedProvider, client: Format, sooner: bytes, cut: int
+) -> None:
+    def pieces() -> Iterable[bytes]:
+        if early := sooner + CHAT_FIRST[:cut]:
+            yield early
+        time.sleep(0.2)
+        yield CHAT_FIRST[cut:]
+        time.sleep(0.2)
+        yield CHAT_REST
+
+    provider.stream(Format.CHAT, pieces)
+    seen = gateway.observation(ask(gateway, client, MODELS[Format.CHAT], stream=True))
+    assert seen.ttft is not None
+    assert 0.2 <= seen.ttft < seen.duration - 0.1
+
+
+def test_a_stream_without_an_event_has_no_first_token(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
+    provider.stream(Format.CHAT, lambda: [b": PROCESSING\n\n", b"event: ping\n\n"])
+    assert gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=True)).ttft is None
+
+
 def test_a_whole_answer_has_no_first_token(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
     provider.answer(b"{}")
     seen = gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=False))
