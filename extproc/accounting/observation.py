@@ -13,7 +13,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Texts are empty and numbers None where there is nothing to tell: a request that the gateway refused has no provider.
     `status` is 0 where the client left before there was one. `chain` names the candidates that were to be tried,
-    `attempts` how many providers were asked. `first_byte` is when the answer's head came, `ttft` when the first event
+    `attempts` how many providers were asked. `sent` is when the last of them was sent the request, None where there was
+    no connection to it. `first_byte` is when the answer's head came, `ttft` when the first event
     of a stream did; a whole answer has none. `usage` is what the provider reported, None where it reported nothing.
     """
 
@@ -39,6 +40,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     started: float
     """Seconds since the epoch."""
     duration: float
+    sent: float | None = None
     first_byte: float | None = None
     ttft: float | None = None
     usage: Usage | None = None

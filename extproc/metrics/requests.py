@@ -78,13 +78,19 @@ class RequestMetrics:
 
 
 def _times(seen: Observation, series: Series) -> None:
-    duration, ttft, usage = seen.duration, seen.ttft, seen.usage
-    for histogram in series.durations:
-        histogram.observe(duration)
+    """A provider's own begin when it was sent the request: before that, others may have failed."""
+    duration, ttft, usage, sent = seen.duration, seen.ttft, seen.usage, seen.sent
+    series.duration.observe(duration)
+    if sent is None and seen.attempts == 1:
+        sent = 0.0
+    if sent is not None:
+        series.upstream_duration.observe(max(0.0, duration - sent))
     if ttft is None or not seen.stream:
         return
-    for histogram in series.first_tokens:
-        histogram.observe(ttft)
+    series.first_token.observe(ttft)
+    if sent is not None:
+        for histogram in series.upstream_first_tokens:
+            histogram.observe(max(0.0, ttft - sent))
     if usage is not None and usage.completion > 1:
         series.pause.observe(max(0.0, duration - ttft) / (usage.completion - 1))
 

@@ -20,9 +20,10 @@ class Series:
             return tally.counter(family, provider, model, *more)
 
         self.gen_ai = gen_ai
-        self.durations = (histogram(families.EXTPROC_SECONDS), histogram(families.UPSTREAM_SECONDS))
-        self.first_tokens = (
-            histogram(families.EXTPROC_FIRST_TOKEN),
+        self.duration = histogram(families.EXTPROC_SECONDS)
+        self.upstream_duration = histogram(families.UPSTREAM_SECONDS)
+        self.first_token = histogram(families.EXTPROC_FIRST_TOKEN)
+        self.upstream_first_tokens = (
             histogram(families.UPSTREAM_FIRST_TOKEN),
             histogram(families.GEN_AI_FIRST_TOKEN),
         )

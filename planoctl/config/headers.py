@@ -58,5 +58,5 @@ TRANSLATED = "x-plano-translated"
 
 # The namespace of dynamic metadata shared by Envoy and the sidecar.
 METADATA_NAMESPACE = "plano"
-# The one of what was measured of an answer: tokens, and when its first bytes came.
+# The one of what was measured of an answer: tokens, and when its first event came.
 USAGE_NAMESPACE = "plano.usage"

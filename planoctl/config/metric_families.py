@@ -67,10 +67,14 @@ UPSTREAM_REQUESTS = _counter(
     *(*_MODEL, "status_class", "error_class"),
 )
 UPSTREAM_SECONDS = _histogram(
-    "brightstaff_llm_upstream_duration_seconds", "Time of requests that went to a provider.", _LLM_SECONDS
+    "brightstaff_llm_upstream_duration_seconds",
+    "Time of the last attempt, since the request was sent to the provider.",
+    _LLM_SECONDS,
 )
 UPSTREAM_FIRST_TOKEN = _histogram(
-    "brightstaff_llm_time_to_first_token_seconds", "Time to the first bytes of streams.", _LLM_SECONDS
+    "brightstaff_llm_time_to_first_token_seconds",
+    "Time to the first event of streams, since the request was sent to the provider.",
+    _LLM_SECONDS,
 )
 UPSTREAM_TOKENS = _counter(
     "brightstaff_llm_tokens_total",
@@ -83,7 +87,9 @@ PROMPT_CACHE = _counter(
 )
 
 EXTPROC_FIRST_TOKEN = _histogram(
-    "extproc_time_to_first_token_seconds", "Time to the first bytes of streams.", _FIRST_TOKEN_SECONDS
+    "extproc_time_to_first_token_seconds",
+    "Time to the first event of streams, all attempts included.",
+    _FIRST_TOKEN_SECONDS,
 )
 EXTPROC_SECONDS = _histogram(
     "extproc_request_duration_seconds", "Time of requests, those without a provider included.", _LLM_SECONDS
@@ -112,7 +118,9 @@ GEN_AI_SECONDS = _histogram(
     "gen_ai_client_operation_duration_seconds", "Time of requests.", _GEN_AI_SECONDS, (*_GEN_AI, "error_type")
 )
 GEN_AI_FIRST_TOKEN = _histogram(
-    "gen_ai_server_time_to_first_token_seconds", "Time to the first bytes of streams.", _GEN_AI_FIRST_TOKEN, _GEN_AI
+    "gen_ai_server_time_to_first_token_seconds",
+    "Time to the first event of streams, since the request was sent to the provider.",
+    *(_GEN_AI_FIRST_TOKEN, _GEN_AI),
 )
 GEN_AI_PER_TOKEN = _histogram(
     "gen_ai_server_time_per_output_token_seconds",

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +15,16 @@ Pieces = Callable[[], Iterable[bytes]]
 
 @dataclass
 class ScriptedProvider:
-    """`pieces` makes the next answers' bodies. `sent` counts their bytes, `bodies` keeps the requests."""
+    """`pieces` makes the next answers' bodies. `sent` counts their bytes, `bodies` keeps the requests.
+
+    `status` and `pause`, the seconds before its head, are those of all answers.
+    """
 
     url: str = ""
     pieces: Pieces = tuple
     content_type: str = "application/json"
+    status: int = 200
+    pause: float = 0.0
     sent: int = 0
     bodies: list[bytes] = field(default_factory=list)
 
@@ -42,7 +48,8 @@ def scripted_provider() -> Iterator[ScriptedProvider]:
 
         def do_POST(self) -> None:
             provider.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(200)
+            time.sleep(provider.pause)
+            self.send_response(provider.status)
             self.send_header("content-type", provider.content_type)
             self.send_header("transfer-encoding", "chunked")
             self.end_headers()

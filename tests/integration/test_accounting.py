@@ -39,13 +39,27 @@ def provider() -> Iterator[ScriptedProvider]:
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory, provider: ScriptedProvider) -> Iterator[ObservingGateway]:
+def failing() -> Iterator[ScriptedProvider]:
+    """Takes its time to say that it cannot."""
+    with scripted_provider() as running:
+        running.status, running.pause = 503, 0.5
+        yield running
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, provider: ScriptedProvider, failing: ScriptedProvider
+) -> Iterator[ObservingGateway]:
     entries = [{"model": model, "base_url": provider.url, "access_key": "k"} for model in MODELS.values()]
     entries.append({"model": "openai/embedder", "base_url": provider.url, "access_key": "k"})
     refused = f"http://127.0.0.1:{free_port()}"
     for spoken in ("openai", "anthropic"):  # chains whose second model answers
         fallbacks = [MODELS[Format.CHAT], MODELS[Format.ANTHROPIC]][:: -1 if spoken == "openai" else 1]
         entries.append({"model": f"{spoken}/down", "base_url": refused, "access_key": "k", "fallbacks": fallbacks[:1]})
+    for model, fallback in (("failing", MODELS[Format.CHAT]), ("failing-alone", "openai/down-alone")):
+        entry = {"model": f"openai/{model}", "base_url": failing.url, "access_key": "k", "fallbacks": [fallback]}
+        entries.append(entry)
+    entries.append({"model": "openai/down-alone", "base_url": refused, "access_key": "k"})
     document = {"model_providers": entries, "routing": {"failover": {"failures": 1000}}}  # the dead stay first in line
     with observing_gateway(tmp_path_factory.mktemp("gw"), document) as running:
         yield running
@@ -301,6 +315,36 @@ def test_what_comes_before_the_first_event_is_no_token(
 def test_a_stream_without_an_event_has_no_first_token(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
     provider.stream(Format.CHAT, lambda: [b": PROCESSING\n\n", b"event: ping\n\n"])
     assert gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=True)).ttft is None
+
+
+@pytest.mark.parametrize("client", [Format.CHAT, Format.ANTHROPIC])
+def test_it_is_known_when_the_provider_that_served_was_asked(
+    gateway: ObservingGateway, provider: ScriptedProvider, client: Format
+) -> None:
+    def pieces() -> Iterable[bytes]:
+        time.sleep(0.2)
+        yield CHAT_FIRST + CHAT_REST
+
+    provider.stream(Format.CHAT, pieces)
+    seen = gateway.observation(ask(gateway, client, "openai/failing", stream=True))
+    assert (seen.status, seen.attempts, seen.provider) == (200, 2, "groq")
+    assert seen.sent is not None
+    assert seen.ttft is not None
+    assert 0.5 <= seen.sent <= seen.ttft - 0.2
+
+
+def test_one_attempt_was_sent_soon(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
+    provider.stream(Format.CHAT, begun_slowly(CHAT_FIRST, CHAT_REST))
+    seen = gateway.observation(ask(gateway, Format.CHAT, MODELS[Format.CHAT], stream=True))
+    assert seen.sent is not None
+    assert seen.ttft is not None
+    assert seen.sent <= seen.ttft - 0.3
+
+
+@pytest.mark.parametrize(("model", "attempts"), [("openai/down-alone", 1), ("openai/failing-alone", 2)])
+def test_a_last_attempt_without_a_connection_was_not_sent(gateway: ObservingGateway, model: str, attempts: int) -> None:
+    seen = gateway.observation(ask(gateway, Format.CHAT, model, stream=True))
+    assert (seen.attempts, seen.sent, seen.first_byte) == (attempts, None, None)
 
 
 def test_a_whole_answer_has_no_first_token(gateway: ObservingGateway, provider: ScriptedProvider) -> None:

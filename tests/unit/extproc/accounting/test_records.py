@@ -45,6 +45,7 @@ PLANO = {
 def test_a_record_with_everything() -> None:
     made = entry(PLANO, {"first": "1800000000750000", "usage": '{"prompt_tokens": 7, "completion_tokens": 2}'})
     common = made.common_properties
+    common.time_to_first_upstream_tx_byte.nanos = 300_000_000
     common.time_to_first_upstream_rx_byte.nanos = 400_000_000
     common.upstream_cluster = "openai~stream"
     common.upstream_request_attempt_count = 2
@@ -55,9 +56,13 @@ def test_a_record_with_everything() -> None:
         provider="openai", model="gpt-4o",
         route="code", routing="routed", chain=("openai/gpt-4o", "anthropic/claude"), cluster="openai~stream",
         attempts=2, status=200, details="via_upstream", stream=True, started=STARTED + 0.25, duration=2.5,
-        first_byte=0.4, ttft=0.5, usage=Usage(prompt=7, completion=2), bytes_in=120, bytes_out=900, user_agent="curl",
-        reservation="a:1:2",
+        sent=0.3, first_byte=0.4, ttft=0.5, usage=Usage(prompt=7, completion=2), bytes_in=120, bytes_out=900,
+        user_agent="curl", reservation="a:1:2",
     )  # fmt: skip
+
+
+def test_what_was_sent_to_nobody_has_no_time_of_it() -> None:
+    assert (seen(PLANO).sent, seen(PLANO).first_byte) == (None, None)
 
 
 def test_a_refused_request_is_known_by_its_path() -> None:

@@ -101,6 +101,34 @@ def test_each_attempt_of_a_chain_counts_for_its_own_model() -> None:
     assert family(found, "plano_failovers_total") == {("openai", "gpt-4o"): 1}
 
 
+UPSTREAM_TIMES = (
+    "brightstaff_llm_upstream_duration_seconds",
+    "brightstaff_llm_time_to_first_token_seconds",
+    "gen_ai_server_time_to_first_token_seconds",
+)
+WHOLE_TIMES = ("extproc_request_duration_seconds", "extproc_time_to_first_token_seconds")
+
+
+@pytest.mark.parametrize(
+    ("changes", "upstream"),
+    [
+        ({"sent": 1.25, "attempts": 2}, [0.75, 0.25, 0.25]),
+        ({"sent": 0.25}, [1.75, 1.25, 1.25]),
+        ({"sent": 1.75, "attempts": 2}, [0.25, 0.0, 0.0]),
+        ({"sent": None}, [2.0, 1.5, 1.5]),
+        ({"sent": None, "attempts": 2}, [None, None, None]),
+    ],
+)
+def test_a_provider_does_not_answer_for_the_time_of_those_before_it(
+    changes: dict[str, Any], upstream: list[float | None]
+) -> None:
+    metrics = RequestMetrics()
+    metrics.observe(seen(duration=2.0, ttft=1.5, **changes))
+    sums = {each.family: each.sum for each in metrics.tally.take().distributions if sum(each.buckets)}
+    assert [sums.get(name) for name in UPSTREAM_TIMES] == upstream
+    assert [sums.get(name) for name in WHOLE_TIMES] == [2.0, 1.5]
+
+
 def test_a_request_that_never_left_the_gateway_has_no_provider() -> None:
     found = counted(seen(provider="", model="", attempts=0, status=404, usage=None, ttft=None, first_byte=None))
     assert {name for name, *_ in found} == {"plano_requests_total", "extproc_request_duration_seconds"}
