@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from extproc.authentication import Admission, Edge, admit, error_format
+from extproc.captured_answer import CapturedAnswer
 from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath
 from extproc.header_values import header_values
 from extproc.request_body import RequestBody
@@ -99,6 +100,15 @@ class ClientRequest:
     def traceparent(self) -> str | None:
         """For what brightstaff does for this request."""
         return None if self._span is None else self._span.traceparent
+
+    @property
+    def captured(self) -> bool:
+        """Whether somebody wants to know what is answered."""
+        return self._span is not None and self._span.captures
+
+    def answer(self, headers: Mapping[str, str]) -> CapturedAnswer | None:
+        """Reads along an answer that the client gets with these headers; None where nothing of it can be told."""
+        return None if self._span is None else self._span.answer(self.format, headers, self.id)
 
     def metadata(self) -> dict[str, str]:
         """For error pages and access logs: what is known before the request has somewhere to go."""

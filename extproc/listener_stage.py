@@ -8,9 +8,10 @@ import time
 from collections.abc import Awaitable, Mapping
 
 from extproc import replies
+from extproc.captured_answer import CapturedAnswer
 from extproc.client_request import ClientRequest
 from extproc.errors import MethodNotAllowed, RateLimited, local_error
-from extproc.exchange import BodyMode
+from extproc.exchange import BodyMode, ResponseHead
 from extproc.forwarding import Forwarding, served_by
 from extproc.header_values import header_values
 from extproc.local_replies import explain
@@ -42,6 +43,8 @@ class ListenerStage:
         self._mode = BodyMode.NONE
         self._status = 0
         self._mark: str | None = None
+        self._answer: CapturedAnswer | None = None
+        self._passed = False  # a STREAMED body that is only read along
 
     def handle(self, message: pb.ProcessingRequest) -> bytes | Awaitable[bytes]:
         """The serialised reply to one message. Never raises: a fault becomes a 500 in the client's format."""
@@ -96,6 +99,8 @@ class ListenerStage:
             translated = way.chain is not None and request.streams and TRANSLATED in headers
             head = way.exchange.passed_head() if translated else way.exchange.response_head(self._status, headers)
             self._mode = head.mode
+            if request.captured and self._status < _REDIRECT_STATUS and not message.end_of_stream:
+                self._capture(head, headers)
             changes |= head.set_headers
             removed += head.remove_headers
             if way.limiting is not None:
@@ -129,6 +134,17 @@ class ListenerStage:
             self._judge(way.exchange.candidate.name, first=count == 1)
         return metadata
 
+    def _capture(self, head: ResponseHead, headers: Mapping[str, str]) -> None:
+        """Read along the answer, also one that would not pass here else."""
+        kept = {name: value for name, value in headers.items() if name not in head.remove_headers}
+        self._answer = self._request.answer(kept | head.set_headers)
+        if self._answer is not None and head.mode is BodyMode.NONE:
+            self._mode, self._passed = BodyMode.STREAMED, True
+
+    def _told(self, sent: bytes, *, end: bool) -> dict[str, str] | None:
+        """Metadata of what the client has been answered, once it has been."""
+        return None if self._answer is None else self._answer.take(sent, end=end)
+
     def _judge(self, name: str, *, first: bool) -> None:
         """What the answer says of the candidate that gave it; `first`: none was asked before."""
         health = self._services.health
@@ -147,6 +163,8 @@ class ListenerStage:
 
     def _response_body(self, message: pb.HttpBody) -> bytes:
         exchange, limiting = self._way.exchange, self._way.limiting
+        if self._passed:
+            return replies.passed_chunk(self._told(message.body, end=message.end_of_stream))
         if self._mode is BodyMode.STREAMED and exchange is not None:
             before = exchange.usage
             chunk = exchange.response_chunk(message.body, end=message.end_of_stream)
@@ -155,11 +173,12 @@ class ListenerStage:
             if exchange.abandoned:  # the headers are out, so this resets the stream, and the provider's with it
                 return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
             usage = exchange.usage
-            return replies.response_chunk(chunk, None if usage is before else usage)
+            told = self._told(chunk, end=message.end_of_stream)
+            return replies.response_chunk(chunk, None if usage is before else usage, told)
         body = self._whole_body(message.body)
         if exchange is None:
             return replies.response_body(body, _JSON_HEADERS)
-        return replies.response_body(body, {}, exchange.usage)
+        return replies.response_body(body, {}, exchange.usage, self._told(body, end=True))
 
     def _whole_body(self, body: bytes) -> bytes:
         """The client's body for a BUFFERED response. Raises GatewayError."""

@@ -201,15 +201,24 @@ def attempt_response_headers(changes: Mapping[str, str], removed: Iterable[str])
     return _field(_RESPONSE_HEADERS, _field(_COMMON, _headers(changes, removed)))
 
 
-def response_body(body: bytes, changes: Mapping[str, str], usage: Usage | None = None) -> bytes:
+def response_body(
+    body: bytes, changes: Mapping[str, str], usage: Usage | None = None, metadata: Mapping[str, str] | None = None
+) -> bytes:
     """The whole body of a BUFFERED response, whose headers Envoy still holds."""
     headers = _headers({**changes, "content-length": str(len(body))})
-    return _field(_RESPONSE_BODY, _field(_COMMON, headers + _mutated(body))) + _usage(usage)
+    reply = _field(_RESPONSE_BODY, _field(_COMMON, headers + _mutated(body))) + _usage(usage)
+    return reply + _metadata(metadata) if metadata else reply
 
 
-def response_chunk(body: bytes, usage: Usage | None = None) -> bytes:
+def response_chunk(body: bytes, usage: Usage | None = None, metadata: Mapping[str, str] | None = None) -> bytes:
     """A piece of a STREAMED response, with the usage if it is news."""
-    return _field(_RESPONSE_BODY, _field(_COMMON, _mutated(body))) + _usage(usage)
+    reply = _field(_RESPONSE_BODY, _field(_COMMON, _mutated(body))) + _usage(usage)
+    return reply + _metadata(metadata) if metadata else reply
+
+
+def passed_chunk(metadata: Mapping[str, str] | None = None) -> bytes:
+    """A piece of a STREAMED response that goes on as it came."""
+    return CONTINUE_RESPONSE_BODY + _metadata(metadata) if metadata else CONTINUE_RESPONSE_BODY
 
 
 def _mutated(body: bytes) -> bytes:

@@ -19,6 +19,7 @@ import msgspec
 import orjson
 
 from extproc.accounting.observation import Observation
+from extproc.captured_answer import CapturedAnswer, captured_answer
 from extproc.hpack_path import HeaderValue, MalformedBlock, find_header
 from extproc.routing import RoutingClient
 from hermesllm.conversation import conversation
@@ -44,7 +45,9 @@ _CONTEXT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-([0-9a-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class SpanSettings:
-    """What of a request goes on its span. `capture`: how many bytes of what was asked, 0 for nothing."""
+    """What of a request goes on its span. `capture`: how many bytes of what was asked, and as many of
+    what was answered; 0 for nothing.
+    """
 
     prefixes: tuple[str, ...]
     preview: bool
@@ -86,6 +89,15 @@ class RequestSpan:
         """For what is done for the request below its span; None if Envoy does not trace yet."""
         trace, flags = _ids(self._context)
         return f"00-{trace}-{self._id}-{flags}" if trace else None
+
+    @property
+    def captures(self) -> bool:
+        """Whether it tells what is answered."""
+        return self._sampled and self._settings.capture > 0
+
+    def answer(self, shape: Format, headers: Mapping[str, str], request_id: str | None) -> CapturedAnswer | None:
+        """Reads along an answer with these headers; None where nothing of it can be told."""
+        return captured_answer(shape, self._settings.capture, headers, request_id) if self.captures else None
 
     def asked(self, shape: Format, headers: Mapping[str, str], document: dict[str, Any] | None = None) -> None:
         """Note what nobody knows any more once the request is over. `document`: its body, as far as it was read."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from brightstaff.telemetry.span import DISTINCT_ID, INPUT, SERVICE_OVERRIDE, Event, Span, TraceContext, Value
+from brightstaff.telemetry.span import DISTINCT_ID, INPUT, OUTPUT, SERVICE_OVERRIDE, Event, Span, TraceContext, Value
 from hermesllm.formats import Format
 from hermesllm.gen_ai import operation_name, provider_name
 from hermesllm.prices import Rates
@@ -178,6 +178,8 @@ def _answer(seen: Mapping[str, Any]) -> dict[str, Value]:
         found["http.status_code"] = seen["status"]
     if seen["ttft"] is not None:
         found["llm.time_to_first_token"] = round(seen["ttft"] * 1000)
+    if seen.get("answered"):
+        found[OUTPUT] = seen["answered"]
     if (problem := _error(seen)) is not None:
         found["error.type"], found["error.message"] = problem
     if seen["flags"]:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from brightstaff.telemetry.span import DISTINCT_ID, INPUT, SERVICE_OVERRIDE, Span
+from brightstaff.telemetry.span import DISTINCT_ID, INPUT, OUTPUT, SERVICE_OVERRIDE, Span
 
 _ERROR_STATUS = 400
 _NUMBERS = {"llm.usage.prompt_tokens": "$ai_input_tokens", "llm.usage.completion_tokens": "$ai_output_tokens"}
 _SECONDS = {"llm.duration_ms": "$ai_latency", "llm.time_to_first_token": "$ai_time_to_first_token"}
 _NOT_COPIED = frozenset(
-    {"llm.model", "llm.provider", "llm.user_message_preview", "http.status_code", DISTINCT_ID, INPUT, SERVICE_OVERRIDE}
-) | {*_NUMBERS, *_SECONDS}
+    {"llm.model", "llm.provider", "llm.user_message_preview", "http.status_code", DISTINCT_ID, SERVICE_OVERRIDE}
+) | {INPUT, OUTPUT, *_NUMBERS, *_SECONDS}
 
 
 def posthog_batch(spans: Iterable[Span], *, capture_messages: bool) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ _FIXED_SIZE = 4096
 SERVICE_OVERRIDE = "service.name.override"
 DISTINCT_ID = "plano.distinct_id"
 INPUT = "gen_ai.input.messages"
+OUTPUT = "gen_ai.output.messages"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sampled: bool = False
     traced: str = ""
     """What a span tells beside this, as JSON."""
+    answered: str = ""
+    """What the model answered, where that is captured: messages of the GenAI semantic conventions, as JSON."""
     reservation: str = ""
     """What a rate limit has set aside for the request."""
 

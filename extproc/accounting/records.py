@@ -65,6 +65,7 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
         span_id=tags.get("span_id", ""),
         sampled="traced" in told and "trace_id" in tags,
         traced=told.get("traced", ""),
+        answered=told.get("answered", ""),
     )
 
 

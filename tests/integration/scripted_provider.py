@@ -25,6 +25,7 @@ class ScriptedProvider:
     content_type: str = "application/json"
     status: int = 200
     pause: float = 0.0
+    headers: dict[str, str] = field(default_factory=dict)
     sent: int = 0
     bodies: list[bytes] = field(default_factory=list)
 
@@ -52,6 +53,8 @@ def scripted_provider() -> Iterator[ScriptedProvider]:
             self.send_response(provider.status)
             self.send_header("content-type", provider.content_type)
             self.send_header("transfer-encoding", "chunked")
+            for name, value in provider.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             try:
                 for piece in provider.pieces():

@@ -67,6 +67,22 @@ def test_a_body_reply_is_the_message_that_protobuf_would_write(changes: dict[str
         assert common.body_mutation.clear_body is (body == b"")
 
 
+@given(st.dictionaries(names, st.text(max_size=200), min_size=1, max_size=3))
+def test_metadata_goes_with_a_body_beside_its_usage(metadata: dict[str, str]) -> None:
+    usage = Usage(prompt=9, completion=1, cache_read=0, cache_write=0)
+    kinds = (
+        replies.response_body(b"x", {}, usage, metadata),
+        replies.response_chunk(b"x", usage, metadata),
+        replies.passed_chunk(metadata),
+    )
+    for reply in kinds:
+        fields = pb.ProcessingResponse.FromString(reply).dynamic_metadata.fields
+        told = fields["plano"].struct_value.fields
+        assert {name: told[name].string_value for name in told} == metadata
+    passed = pb.ProcessingResponse.FromString(replies.passed_chunk())
+    assert passed == pb.ProcessingResponse(response_body=pb.BodyResponse())
+
+
 @pytest.mark.parametrize("reasoning", [None, 0, 7])
 def test_the_usage_goes_with_the_body_as_numbers(reasoning: int | None) -> None:
     usage = Usage(prompt=9, completion=2**40, cache_read=3, cache_write=1, reasoning=reasoning)

@@ -128,13 +128,18 @@ FULL: dict[str, Any] = {
 def full() -> Span:
     return span_of(
         FULL, route="code", routing="routed", chain=("a", "b"), identity="me", ttft=0.1, internal=True,
-        status=500, flags=("upstream_overflow",),
+        status=500, flags=("upstream_overflow",), answered="[]",
     )  # fmt: skip
 
 
 def test_every_attribute_is_documented() -> None:
     documented = set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)+|component|request_id)`", DOCUMENTATION.read_text()))
     assert set(full().attributes) - documented == set()
+
+
+def test_what_was_answered_is_told_where_it_was_captured() -> None:
+    assert span_of(answered='[{"role":"assistant"}]').attributes["gen_ai.output.messages"] == '[{"role":"assistant"}]'
+    assert "gen_ai.output.messages" not in span_of().attributes
 
 
 def test_numbers_beyond_what_otlp_holds_do_not_lose_a_span() -> None:

@@ -48,8 +48,9 @@ def test_a_call_without_a_known_user_has_no_profile() -> None:
 
 def test_a_known_user_an_error_and_a_preview_where_it_is_wanted() -> None:
     told = properties(
-        capture=True, plano__distinct_id="user_123", llm__user_message_preview="hello", http__status_code=500
-    )
+        capture=True, plano__distinct_id="user_123", llm__user_message_preview="hello", http__status_code=500,
+        gen_ai__input__messages="[]", gen_ai__output__messages="[]",
+    )  # fmt: skip
     assert told == {
         "$ai_model": "gpt-4o",
         "$ai_trace_id": CONTEXT.trace_id,

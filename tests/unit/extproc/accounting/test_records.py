@@ -38,7 +38,7 @@ def seen(*arguments: Any, **more: Any) -> Observation:
 PLANO = {
     "client_format": "chat", "upstream_format": "chat", "provider": "openai", "model": "gpt-4o",
     "requested_model": "fast", "stream": "true", "route": "code", "routing": "routed",
-    "models": "openai/gpt-4o, anthropic/claude", "chain": "", "reservation": "a:1:2",
+    "models": "openai/gpt-4o, anthropic/claude", "chain": "", "reservation": "a:1:2", "answered": "[]",
 }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_a_record_with_everything() -> None:
         route="code", routing="routed", chain=("openai/gpt-4o", "anthropic/claude"), cluster="openai~stream",
         attempts=2, status=200, details="via_upstream", stream=True, started=STARTED + 0.25, duration=2.5,
         sent=0.3, first_byte=0.4, ttft=0.5, usage=Usage(prompt=7, completion=2), bytes_in=120, bytes_out=900,
-        user_agent="curl", reservation="a:1:2",
+        user_agent="curl", reservation="a:1:2", answered="[]",
     )  # fmt: skip
 
 
