@@ -21,6 +21,8 @@ ANSWERED = "answered"
 """The metadata in which an answer comes back with the access log."""
 
 _EVENT_STREAM = "text/event-stream"
+_DONE = b"[DONE]"
+_LAST_EVENTS = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed"})
 _CALLS = frozenset({"tool_use", "server_tool_use"})
 
 Reader = Callable[[OutputMessages, dict[str, Any]], None]
@@ -38,14 +40,19 @@ class CapturedAnswer:
         self._decoder = SSEDecoder() if stream else None
         self._body = bytearray()
         self.reading = True
+        self._complete = False
+        self._told = False
         self._request_id = request_id
 
     def take(self, chunk: bytes, *, end: bool) -> dict[str, str] | None:
-        """What is to be told once the answer is at its end, as metadata. Never raises."""
+        """What is to be told, as metadata, once the answer is at its end or says so. Never raises."""
+        if self._told:
+            return None
         try:
             if self.reading:
                 self._follow(chunk, end=end)
-            text = self._messages.json() if end else ""
+            self._told = end or self._complete
+            text = self._messages.json() if self._told else ""
         except Exception:  # whatever a provider sent, no answer fails because it is captured
             log.exception("request_id=%s: its answer is not captured any further", self._request_id)
             self._stop()
@@ -70,15 +77,19 @@ class CapturedAnswer:
 
     def _events(self, events: Iterable[Event]) -> None:
         for event in events:
+            if event.data == _DONE:
+                self._complete = True
             self._document(event.data)
 
     def _document(self, data: bytes | bytearray) -> None:
         try:
             document = orjson.loads(data)
-        except orjson.JSONDecodeError:  # `[DONE]`, or what only the client can make something of
+        except orjson.JSONDecodeError:  # what only the client can make something of
             return
         if isinstance(document, dict):
             self._read(self._messages, document)
+            kind = document.get("type")
+            self._complete = self._complete or (isinstance(kind, str) and kind in _LAST_EVENTS)
 
     def _stop(self) -> None:
         self.reading = False
