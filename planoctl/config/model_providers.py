@@ -11,7 +11,7 @@ from hermesllm.providers import PROVIDERS, Provider, find_provider
 from planoctl.config.addresses import BaseUrl, is_dot_segment, parse_base_url
 from planoctl.config.clusters import UpstreamIdentity, cluster_names, is_signed
 from planoctl.config.findings import DocumentPath, Report, shorten
-from planoctl.config.provider_checks import check_headers, check_region
+from planoctl.config.provider_checks import check_headers
 from planoctl.config.wildcard import is_wildcard, wildcard_prefix
 
 Entry = dict[str, Any]
@@ -132,10 +132,7 @@ def _normalise(
     result |= {"name": entry.get("name") or model, "model": model_id, "provider_interface": provider.id}
     if provider.id == "chatgpt":
         _wire_chatgpt(result, environment)
-    addressed = _with_address(result, path, report)
-    if addressed and is_signed(provider.id, entry.get("access_key"), entry.get("passthrough_auth", False)):
-        check_region(addressed, path, environment, report)
-    return addressed
+    return _with_address(result, path, report)
 
 
 def _claim_names(entry: Entry, path: DocumentPath, seen: _Seen, report: Report) -> bool:

@@ -22,6 +22,7 @@ from planoctl.config.migrate import CURRENT_VERSION, migrate
 from planoctl.config.normalise import normalise
 from planoctl.config.runtime import RuntimeConfig
 from planoctl.config.schema import validate
+from planoctl.config.signing_checks import check_signing
 from planoctl.config.source import Source, parse, plain, read_file
 from planoctl.config.typed import typed
 
@@ -151,6 +152,7 @@ def _load(
         hashed = normalise_edges(rendered, environment, Path(file).parent if file else Path(), report)
         check(migrated, rendered, environment, report)
         check_edges(rendered, report)
+        check_signing(rendered, environment, report, elsewhere=elsewhere)
         if not elsewhere:
             check_edge_files(rendered, report)
     findings = (*warnings, *report.findings)

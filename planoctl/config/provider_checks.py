@@ -1,16 +1,14 @@
-"""Checks of one provider entry that need nothing but the entry: its headers and its AWS region."""
+"""Checks of one provider entry that need nothing but the entry: its headers."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from planoctl.config.clusters import aws_region
 from planoctl.config.findings import DocumentPath, Report, shorten
 from planoctl.config.header_checks import check_header_names, check_host
 from planoctl.config.headers import INTERNAL_NAMES, INTERNAL_PREFIXES
 
 Entry = dict[str, Any]
 
-_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 # Headers that belong to one connection (RFC 9110, 7.6.1) or that follow from the message itself.
 _OF_THE_CONNECTION = frozenset({
     "connection", "content-length", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization",
@@ -36,17 +34,3 @@ def check_headers(entry: Entry, path: DocumentPath, report: Report) -> None:
         else:
             continue
         report.error("reserved-header", f"The header '{shorten(name)}' {problem}", (*path, "headers", name), remedy)
-
-
-def check_region(entry: Entry, path: DocumentPath, environment: Mapping[str, str], report: Report) -> None:
-    """A signature needs a region. `entry` is normalised, and Envoy signs its requests."""
-    hosts = (entry.get("http_host") or "", entry.get("endpoint") or "")
-    if any(map(aws_region, hosts)) or any(environment.get(name, "").strip() for name in _REGION_VARIABLES):
-        return
-    report.warning(
-        "no-region",
-        f"Requests for model {shorten(entry['name'])} are signed for AWS, and no region is named in base_url, "
-        f"{' or '.join(_REGION_VARIABLES)}: unless an AWS profile names one, they fail",
-        (*path, "base_url"),
-        "write base_url: https://bedrock-runtime.<region>.amazonaws.com, or set AWS_REGION",
-    )

@@ -37,7 +37,8 @@ _SECURITY = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-_AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
+_AWS_REGION = "AWS_REGION"
+_AWS_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", _AWS_REGION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,8 @@ def _agent(pod: PodInput) -> Manifest:
         *({"name": name, "value": value} for name, value in settings.items()),
         *(_from_secret(name, pod.secret, required=required) for name, required in pod.variables.items()),
     ]
+    if pod.signed and _AWS_REGION not in pod.variables:
+        container["env"].append(_from_secret(_AWS_REGION, pod.secret, required=False))
     container["volumeMounts"].append({"name": "config", "mountPath": str(CONFIG.parent), "readOnly": True})
     container["volumeMounts"] += _mounted_files(pod)
     container["startupProbe"] = _at_start(rendered_probes(deployment), pod)

@@ -167,6 +167,19 @@ def test_validate_can_write_what_it_checked(run: Run, tmp_path: Path) -> None:
     assert not [path for path in files if KEY in path.read_text()]
 
 
+def test_a_bedrock_provider_without_a_region_is_the_one_finding(run: Run, tmp_path: Path) -> None:
+    entry = {"model": "amazon_bedrock/claude", "base_url": "https://proxy.example"}
+    path = write({**DOCUMENT, "model_providers": [entry]}).absolute()
+    nowhere = {"HOME": str(tmp_path), **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"), "")}
+    for command in ("validate", "up"):
+        done = run(command, str(path), **nowhere)
+        assert done.exit_code == 1
+        assert done.stderr.startswith(f"error  {path}:")
+        assert "  model_providers[0].base_url\n" in done.stderr
+        assert "→ write base_url: https://bedrock-runtime.<region>.amazonaws.com, or set AWS_REGION" in done.stderr
+        assert "report it" not in done.stderr
+
+
 def test_a_configuration_that_envoy_refuses_is_a_finding_with_envoy_s_reason(run: Run, tmp_path: Path) -> None:
     envoy = tmp_path / "envoy"
     envoy.write_text(

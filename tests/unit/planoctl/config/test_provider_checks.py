@@ -1,4 +1,4 @@
-"""Checks of one provider entry: its headers, its model id, its AWS region, and who else has its name."""
+"""Checks of one provider entry: its headers, its model id, and who else has its name."""
 
 from pathlib import Path
 
@@ -7,7 +7,6 @@ import pytest
 from planoctl.config.registry import ModelRegistry
 
 _HEAD = "version: v0.4.0\nlisteners: [{type: model, name: m, port: 12000}]\n"
-_BEDROCK = "model_providers: [{model: amazon_bedrock/claude, base_url: '%s'%s}]\n"
 
 
 @pytest.mark.parametrize(
@@ -106,24 +105,3 @@ def test_no_wildcard_stands_for_a_step_in_a_path(load, name: str) -> None:
     registry = ModelRegistry(load(text).runtime)
     assert registry.resolve(name) is None
     assert registry.resolve("azure_openai/gpt-4.1") is not None
-
-
-@pytest.mark.parametrize(
-    ("url", "more", "environment"),
-    [
-        ("https://bedrock-runtime.eu-west-1.amazonaws.com", "", {}),
-        ("https://proxy.example", ", http_host: bedrock-runtime.eu-west-1.amazonaws.com", {}),
-        ("https://proxy.example", "", {"AWS_REGION": "eu-west-1"}),
-        ("https://proxy.example", "", {"AWS_DEFAULT_REGION": "eu-west-1"}),
-        ("https://proxy.example", ", access_key: $CUSTOM_API_KEY", {"CUSTOM_API_KEY": "k"}),
-        ("https://proxy.example", ", passthrough_auth: true", {}),
-    ],
-)
-def test_signing_finds_its_region_or_is_not_needed(load, url: str, more: str, environment: dict[str, str]) -> None:
-    assert load(_HEAD + _BEDROCK % (url, more), environment=environment).warnings == ()
-
-
-def test_signing_without_a_region_is_warned_about(load) -> None:
-    (warning,) = load(_HEAD + _BEDROCK % ("https://proxy.example", ""), environment={"AWS_REGION": " "}).warnings
-    assert (warning.code, warning.path, warning.line) == ("no-region", "model_providers[0].base_url", 3)
-    assert warning.remedy == "write base_url: https://bedrock-runtime.<region>.amazonaws.com, or set AWS_REGION"

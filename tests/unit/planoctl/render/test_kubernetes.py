@@ -225,6 +225,14 @@ def test_envoy_gets_aws_credentials_only_if_it_signs(tmp_path: Path) -> None:
     assert all(item["valueFrom"]["secretKeyRef"]["optional"] for item in envoy["env"])
 
 
+def test_who_checks_the_configuration_knows_the_region_that_envoy_will_have(tmp_path: Path) -> None:
+    entry = {"model": "amazon_bedrock/anthropic.claude-3", "base_url": "https://proxy.example"}
+    found = resources(tmp_path, {**BASIC, "model_providers": [entry]})
+    agent = pod(found)["initContainers"][0]
+    (region,) = (item for item in agent["env"] if item["name"] == "AWS_REGION")
+    assert region["valueFrom"]["secretKeyRef"]["optional"]
+
+
 def test_a_folder_becomes_a_kustomize_base(tmp_path: Path) -> None:
     folder = tmp_path / "base"
     shown = render(tmp_path, BASIC, "--name", "edge", output=str(folder))
