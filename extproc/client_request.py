@@ -5,13 +5,13 @@ from typing import Any
 
 from extproc.authentication import Admission, Edge, admit, error_format
 from extproc.captured_answer import CapturedAnswer
-from extproc.errors import BodyTooLarge, FiltersUnavailable, MethodNotAllowed, UnknownPath
+from extproc.errors import FiltersUnavailable, MethodNotAllowed, UnknownPath
 from extproc.header_values import header_values
 from extproc.request_body import RequestBody
 from extproc.snapshot import Snapshot
 from extproc.tracing import RequestSpan
 from hermesllm.error_bodies import render_error
-from hermesllm.errors import GatewayError, InvalidRequest
+from hermesllm.errors import BodyTooLarge, GatewayError, InvalidRequest
 from hermesllm.formats import ClientEndpoint, Format, client_endpoint
 from plano_pb import ext_proc_pb2 as pb
 from planoctl.config.headers import INTERNAL_LISTENER, LISTENER, PROVIDER_HINT

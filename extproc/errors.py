@@ -9,7 +9,6 @@ GatewayError (hermesllm.errors)
 ├── MethodNotAllowed      405
 ├── NoCredential          400: the configuration has no key for the provider
 ├── RequestTooSlow        408
-├── BodyTooLarge          413
 ├── RateLimited           429: the gateway's own limits
 ├── LimitsUnavailable     503: the store of limits is away, and `rate_limit_store.on_error: deny`
 ├── FiltersUnavailable    501: the listener has filters that cannot run
@@ -21,7 +20,7 @@ GatewayError (hermesllm.errors)
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from hermesllm.errors import GatewayError, InvalidRequest
+from hermesllm.errors import BodyTooLarge, GatewayError, InvalidRequest
 from hermesllm.formats import CLIENT_ENDPOINTS
 
 _LISTED = 20
@@ -110,17 +109,6 @@ class NoCredential(InvalidRequest):
             model=model,
             remedy="Set access_key for this entry of model_providers, or passthrough_auth: true to forward the "
             "client's own key.",
-        )
-
-
-class BodyTooLarge(GatewayError):
-    status = 413
-    code = "request_too_large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(
-            f"The request body is larger than the limit of {limit} bytes",
-            remedy="Send a smaller body, or raise max_request_bytes of the listener or of overrides.",
         )
 
 

@@ -6,8 +6,7 @@ from typing import Any
 import orjson
 
 from extproc.content_encoding import DecodingError, TooLarge, decode_body
-from extproc.errors import BodyTooLarge
-from hermesllm.errors import InvalidRequest
+from hermesllm.errors import BodyTooLarge, InvalidRequest
 from hermesllm.reading import request_bytes
 from planoctl.config.inline_preferences import InlinePreferences, take_inline_preferences
 

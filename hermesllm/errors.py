@@ -1,6 +1,7 @@
 """The errors of translation, and how an error looks in each client format.
 
 GatewayError                 anything a client is told: status, code, provider, model, remedy
+├── BodyTooLarge             413
 ├── InvalidRequest           400: the client's request is wrong
 │   └── Untranslatable       400: right in the client's format, impossible in the provider's
 └── InvalidUpstreamResponse  502: the provider's answer is not what its API promises
@@ -59,6 +60,19 @@ class GatewayError(Exception):
 class InvalidRequest(GatewayError):
     status = 400
     code = "invalid_request"
+
+
+class BodyTooLarge(GatewayError):
+    """`limit` in bytes."""
+
+    status = 413
+    code = "request_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request body is larger than the limit of {limit} bytes",
+            remedy="Send a smaller body, or raise max_request_bytes of the listener or of overrides.",
+        )
 
 
 class Untranslatable(InvalidRequest):

@@ -15,9 +15,9 @@ from brightstaff.telemetry.decisions import traced_decision
 from brightstaff.telemetry.span import Value
 from brightstaff.telemetry.telemetry import Telemetry
 from hermesllm.conversation import ROUTING_TURNS, conversation
-from hermesllm.errors import GatewayError, InvalidRequest
+from hermesllm.errors import BodyTooLarge, GatewayError, InvalidRequest
 from hermesllm.formats import Format
-from planoctl.config.headers import AFFINITY
+from planoctl.config.headers import AFFINITY, BODY_LIMIT
 from planoctl.config.inline_preferences import take_inline_preferences
 from planoctl.config.registry import ModelRegistry
 from planoctl.config.runtime import RuntimeConfig, SpanAttributes
@@ -48,8 +48,8 @@ async def answer(
 ) -> Response:
     """The decision about a request in the format `shape`."""
     try:
-        question = _question(request, shape, await request.body(), config, registry)
-    except InvalidRequest:
+        question = _question(request, shape, await _body(request, config), config, registry)
+    except (InvalidRequest, BodyTooLarge):
         record_service_request("bad_request")
         raise
     decision = await traced_decision(decider, question, telemetry, "routing_decision", _attributes(request, config))
@@ -58,6 +58,23 @@ async def answer(
     if decision.outcome is Outcome.FAILED and config.routing.on_error == "fail":
         raise RoutingFailure(f"Failed to determine route: {decision.reason}", remedy="Try again.")
     return JSONResponse(_document(decision, request, question.session_id), headers={"access-control-allow-origin": "*"})
+
+
+async def _body(request: Request, config: RuntimeConfig) -> bytes:
+    """The whole body. Raises BodyTooLarge as soon as it is known to be longer than its listener allows."""
+    limit = _number(request.headers.get(BODY_LIMIT)) or config.overrides.max_request_bytes
+    if (_number(request.headers.get("content-length")) or 0) > limit:
+        raise BodyTooLarge(limit)
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(raw)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 def _question(request: Request, shape: Format, raw: bytes, config: RuntimeConfig, registry: ModelRegistry) -> Question:

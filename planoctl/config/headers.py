@@ -9,6 +9,8 @@ LISTENER = "x-arch-listener"
 INTERNAL_LISTENER = "internal"
 # From Envoy to the sidecar: which public listener took the request, where its callers are told apart or it has a limit.
 EDGE = "x-arch-edge"
+# From Envoy to brightstaff: the most bytes that a body may have on this listener.
+BODY_LIMIT = "x-arch-body-limit"
 # From the sidecar to brightstaff: who the caller is, percent-encoded.
 IDENTITY = "x-plano-identity"
 # From clients: the gateway's own key, beside which every other credential is the provider's.

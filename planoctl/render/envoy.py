@@ -35,7 +35,7 @@ from planoctl.config.routing_model import routing_model
 from planoctl.config.runtime import Listener, RuntimeConfig, buffered_bytes
 from planoctl.render.clusters import chain_clusters, jwks_clusters, provider_breakers, provider_clusters
 from planoctl.render.edge import Edge, edge
-from planoctl.render.edge_filters import CORS_HEADERS
+from planoctl.render.edge_filters import CORS_HEADERS, bounded_route
 from planoctl.render.edge_hygiene import refused_headers
 from planoctl.render.edge_tls import secret_files, with_files
 from planoctl.render.limits import Limits, limits_of, request_within
@@ -90,6 +90,7 @@ class _ListenerView:
     limits: Limits
     local_replies: list[LocalReply]
     body_limit: int
+    bounded_route: dict[str, Any]
     internal: bool = False
 
 
@@ -204,6 +205,7 @@ def _internal_listener(folder: Path, message_timeout: str, config: RuntimeConfig
         limits=Limits(),
         local_replies=local_replies(config.overrides.max_request_bytes),
         body_limit=config.overrides.buffer_limit_bytes,
+        bounded_route=bounded_route(unguarded, config.overrides.max_request_bytes),
         internal=True,
     )
 
@@ -226,6 +228,7 @@ def _listener(listener: Listener, edge: Edge, config: RuntimeConfig) -> _Listene
         limits=limits_of(listener),
         local_replies=local_replies(limit, listener.rate),
         body_limit=buffered_bytes(limit),
+        bounded_route=bounded_route(listener, limit),
     )
 
 

@@ -102,6 +102,29 @@ def test_a_body_within_the_limit_passes(capped: Gateway) -> None:
     assert httpx.post(capped.url + "/v1/chat/completions", content=body, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/routing/v1/chat/completions", "/routing/v1/messages", "/routing/v1/responses"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_routing_decision_takes_bodies_up_to_the_limit_and_no_longer_ones(
+    capped: Gateway, path: str, chunked: bool
+) -> None:
+    def post(size: int) -> httpx.Response:
+        body = json.dumps({**CHAT, "input": "hi"}).encode().ljust(size)
+        content = iter([body[:15_000], *(body[at : at + 50_000] for at in range(15_000, size, 50_000))])
+        headers = {**KEYS, "content-type": "application/json"}
+        return httpx.post(capped.url + path, content=content if chunked else body, headers=headers, timeout=20)
+
+    assert post(20_000).status_code == 200
+    for size in (20_001, 3_000_000):
+        answer = post(size)
+        assert answer.status_code == 413
+        assert "20000 bytes" in answer.json()["error"]["message"]
+        assert answer.json().get("type") == ("error" if path.endswith("/messages") else None)
+
+
+def test_who_has_no_key_learns_nothing_of_the_limit_of_routing_decisions(capped: Gateway) -> None:
+    assert httpx.post(capped.url + "/routing/v1/messages", content=b" " * 30_000, timeout=20).status_code == 401
+
+
 def test_a_client_brings_in_no_header_of_the_gateway(capped: Gateway, mock: RunningMock) -> None:
     forged = {
         "X-Arch-Upstream": "1", "x-arch-llm-provider-hin": "1", "x-arch-llm-provider-hintx": "1", "x-arch-": "1",

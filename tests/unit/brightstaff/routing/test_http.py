@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from prometheus_client import REGISTRY, generate_latest
 from starlette.testclient import TestClient
@@ -164,3 +165,15 @@ def test_outcomes_are_counted(client: TestClient) -> None:
     client.post(CHAT, json={**BODIES[CHAT], "routing_preferences": []})
     client.post(CHAT, content=b"{")
     assert [count(outcome) for outcome in outcomes] == [number + 1 for number in before]
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_a_body_beyond_the_limit_is_a_413_in_the_clients_format(path: str) -> None:
+    with connected(config(overrides=Overrides(max_request_bytes=1024))) as client:
+        for limit, headers in ((1024, {}), (2000, {"x-arch-body-limit": "2000"})):
+            body = orjson.dumps(BODIES[path]).ljust(limit)
+            assert client.post(path, content=body, headers=headers).status_code == 200
+            refused = client.post(path, content=body + b" ", headers=headers)
+            assert refused.status_code == 413
+            assert f"{limit} bytes" in refused.json()["error"]["message"]
+            assert refused.json().get("type") == ("error" if path.endswith("/messages") else None)
