@@ -4,6 +4,7 @@ import ipaddress
 from pathlib import Path
 
 from planoctl.config.deployment import Deployment
+from planoctl.config.edge_files import key_set_files
 from planoctl.config.runtime import Listener, RuntimeConfig
 from planoctl.port_check import Address
 from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartRequest
@@ -61,6 +62,7 @@ def build_plan(
         hidden_environment=secret_names,
         envoy_version=envoy_version,
         config=str(config_file),
+        read_files=tuple(map(str, key_set_files(config.listeners))),
         drain_seconds=request.drain_seconds,
         request=request,
         deployment=deployment,

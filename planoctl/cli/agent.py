@@ -80,6 +80,7 @@ def _render(file: Path, env_file: Path | None, deployment: "Deployment", envoy_p
     """Raises CliError if the configuration, or what Envoy says to it, is bad."""
     from planoctl.cli.errors import CliError
     from planoctl.cli.findings import InvalidConfigError, print_findings
+    from planoctl.config.edge_files import key_set_files
     from planoctl.config.findings import ConfigError
     from planoctl.config.pipeline import dump_rendered, load_config
     from planoctl.envoy_binary import EnvoyError, find_envoy, validate_files
@@ -98,4 +99,5 @@ def _render(file: Path, env_file: Path | None, deployment: "Deployment", envoy_p
         validate_files(find_envoy(envoy_path), files)
     except EnvoyError as error:
         raise CliError(str(error), remedy=error.remedy) from error
-    return Rendered(dump_rendered(loaded.document), loaded.secrets, files)
+    named = tuple(key_set_files(loaded.runtime.listeners))
+    return Rendered(dump_rendered(loaded.document), loaded.secrets, files, named)

@@ -67,6 +67,7 @@ def _reload(instance: Instance) -> "tuple[Prepared, Outcome, str]":
     before = load_running(instance)
     prepared = prepare_again(instance, running)
     loaded = prepared.configuration.loaded
+    touched = _listeners_differ(prepared)
     changes = compare(before.runtime, loaded.runtime) + changed_secrets(before.secrets, loaded.secrets)
     try:
         outcome = roll_out(
@@ -76,4 +77,15 @@ def _reload(instance: Instance) -> "tuple[Prepared, Outcome, str]":
         raise CliError(f"not reloaded: {error}", remedy=f"see the logs in {prepared.deployment.log_dir}") from error
     write_plan(prepared.plan, instance.plan_path)
     running.identity.send(signal.SIGHUP)
-    return prepared, outcome, summary(changes) or "nothing changed"
+    return prepared, outcome, summary(changes) or ("a file that it names changed" if touched else "nothing changed")
+
+
+def _listeners_differ(prepared: "Prepared") -> bool:
+    """Whether the listeners would be others than those that were rendered last."""
+    from planoctl.render.xds import LISTENERS
+
+    try:
+        rendered = (prepared.deployment.envoy_dir / LISTENERS).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return rendered != prepared.envoy_files[LISTENERS]

@@ -15,7 +15,7 @@ from planoctl.instance import Instance
 @options.env_file
 @options.listener_port
 @options.instance
-@click.option("--watch", is_flag=True, help="Reload whenever the configuration or its .env file changes.")
+@click.option("--watch", is_flag=True, help="Reload whenever the configuration, its .env file or a jwks_file changes.")
 @click.option("--foreground", is_flag=True, help="Stay in this terminal and show the logs; Ctrl-C stops the gateway.")
 @click.option(
     "--with-tracing", is_flag=True, help="Trace every request to a collector on this host; see planoctl trace."

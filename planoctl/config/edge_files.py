@@ -1,7 +1,7 @@
 """Can the files of listeners be used: certificates, keys, authorities, key sets? Read before anything starts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,19 @@ def check_edge_files(document: Document, report: Report) -> None:
             _check_jwks(jwt["jwks_file"], (*path, "auth", "jwt", "jwks_file"), report)
 
 
-def edge_files(listeners: Iterable[Listener]) -> list[Path]:
+def edge_files(listeners: Sequence[Listener]) -> list[Path]:
     """The files that listeners name: certificates, keys, authorities, key sets."""
     named: list[str | None] = []
     for listener in listeners:
         if listener.tls is not None:
             named += [listener.tls.certificate, listener.tls.private_key, listener.tls.client_ca]
-        if listener.auth is not None and listener.auth.jwt is not None:
-            named.append(listener.auth.jwt.jwks_file)
-    return [Path(name) for name in dict.fromkeys(named) if name]
+    return [*(Path(name) for name in dict.fromkeys(named) if name), *key_set_files(listeners)]
+
+
+def key_set_files(listeners: Iterable[Listener]) -> list[Path]:
+    """The files of key sets that listeners name. What is in them becomes part of what is rendered."""
+    tokens = (listener.auth.jwt for listener in listeners if listener.auth is not None)
+    return list(dict.fromkeys(Path(jwt.jwks_file) for jwt in tokens if jwt is not None and jwt.jwks_file))
 
 
 def _read(name: str, path: DocumentPath, report: Report) -> bytes | None:

@@ -1,6 +1,7 @@
 """The filters in front of the sidecar: caps, CORS, JSON Web Tokens. Plain data that the templates write as JSON."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 from planoctl.config.edge import JwtAuth, RequestRate
@@ -210,9 +211,20 @@ def _jwt(jwt: JwtAuth, jwks_cluster: str) -> dict[str, Any]:
             "retry_policy": {"num_retries": 2},
         }
     else:
-        provider["local_jwks"] = {"filename": jwt.jwks_file}
+        provider["local_jwks"] = _key_set(str(jwt.jwks_file))
     rule = {"match": {"prefix": "/"}, "requires": {"allow_missing_or_failed": {}}}
     return {"providers": {"client": provider}, "rules": [rule]}
+
+
+def _key_set(file: str) -> dict[str, Any]:
+    """The keys themselves, so that others are another configuration: Envoy would read the file at its start only.
+
+    A file that cannot be read is left to Envoy, which says so.
+    """
+    try:
+        return {"inline_string": Path(file).read_text(encoding="utf-8")}
+    except (OSError, ValueError):
+        return {"filename": file}
 
 
 def _origin(origin: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from planoctl.config.deployment import Deployment
@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 0.5
 
 class Agent:
     """`load` reads and checks the configuration; it raises `invalid` for one that cannot be used, and then nothing
-    changes. `files` are those whose change is a reason to load again.
+    changes. `files` are those whose change is a reason to load again, beside those that were read for what it returned.
     """
 
     def __init__(
@@ -34,15 +34,16 @@ class Agent:
         self._files = files
         self._load = load
         self._invalid = invalid
-        self._seen: list[Stamp | None] = []
+        self._seen: dict[Path, Stamp | None] = {}
 
     def render(self) -> None:
         """Write everything that the processes read, or bring it to those that run. Raises what `load` raises.
 
         The rendered configuration is written last: where it is, everything is.
         """
-        self._seen = [file_stamp(file) for file in self._files]
+        self._seen = before = _stamps([*self._files, *self._seen])
         rendered, deployment = self._load(), self._deployment
+        self._seen = {file: before.get(file, file_stamp(file)) for file in (*self._files, *rendered.read_files)}
         if deployment.config_path.exists():
             _log_outcome(rendered, deployment)
             return
@@ -57,8 +58,7 @@ class Agent:
     def follow(self, stop: threading.Event) -> None:
         """Take up each change until `stop` is set."""
         while not stop.wait(_PAUSE_SECONDS):
-            stamps = [file_stamp(file) for file in self._files]
-            if stamps == self._seen:
+            if _stamps(self._seen) == self._seen:
                 continue
             try:
                 self.render()
@@ -76,6 +76,10 @@ class Agent:
             write_record(record, self._deployment.run_dir)
         except OSError as error:
             log.warning("cannot note what became of the reload: %s", error)
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, Stamp | None]:
+    return {file: file_stamp(file) for file in files}
 
 
 def _log_outcome(rendered: Rendered, deployment: Deployment) -> None:

@@ -32,11 +32,15 @@ class RolloutFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Everything that the processes read, in memory. `envoy`: texts by file name."""
+    """Everything that the processes read, in memory. `envoy`: texts by file name.
+
+    `read_files`: whose content is part of it, beside the configuration.
+    """
 
     config: str
     secrets: Mapping[str, str]
     envoy: Mapping[str, str]
+    read_files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = DRAIN_SECONDS
     envoy_version: str = ""
     config: str = ""
+    read_files: tuple[str, ...] = ()
+    """Files that `config` names and whose content is part of what was rendered."""
     request: StartRequest = StartRequest()
     deployment: Deployment | None = None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Callable
 from logging import Logger
 from pathlib import Path
 
@@ -12,37 +13,40 @@ _PAUSE_SECONDS = 0.25
 _RELOAD_SECONDS = 120.0
 
 
-async def reload_on_change(plan: Plan, log: Logger) -> None:
-    """Run `planoctl reload` after each change of the configuration or its env file, once it is written; never ends.
+async def reload_on_change(plan: Callable[[], Plan], log: Logger) -> None:
+    """Run `planoctl reload` after each change of a file that matters, once it is written; never ends.
 
-    A process of its own reads and checks the file: nothing in it can harm this one.
+    A process of its own reads and checks the files: nothing in them can harm this one. `plan` gives the plan in force:
+    with it the files may change.
     """
-    files = watched_files(plan)
-    log.info("watching %s", ", ".join(map(str, files)))
-    seen = _stamps(files)
+    seen: dict[Path, Stamp | None] = {}
     while True:
-        await asyncio.sleep(_PAUSE_SECONDS)
+        files = watched_files(plan())
+        if files != list(seen):
+            log.info("watching %s", ", ".join(map(str, files)))
         now = _stamps(files)
-        if now == seen:
-            continue
-        while (later := await _after_pause(files)) != now:
-            now = later
-        seen = now
-        await _reload(plan.instance, log)
+        seen = {file: seen.get(file, now[file]) for file in files}
+        if now != seen:
+            while (later := await _after_pause(files)) != now:
+                now = later
+            seen = now
+            await _reload(plan().instance, log)
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def watched_files(plan: Plan) -> list[Path]:
-    """The configuration, and the env file beside it or the one that was named."""
+    """The configuration, the env file beside it or the one that was named, and what else was read."""
     config = Path(plan.config)
-    return [config, Path(plan.request.env_file) if plan.request.env_file else config.parent / ".env"]
+    env_file = Path(plan.request.env_file) if plan.request.env_file else config.parent / ".env"
+    return list(dict.fromkeys([config, env_file, *map(Path, plan.read_files)]))
 
 
-def _stamps(files: list[Path]) -> list[Stamp | None]:
+def _stamps(files: list[Path]) -> dict[Path, Stamp | None]:
     """What changes when a file is written, replaced, made or removed."""
-    return [file_stamp(file) for file in files]
+    return {file: file_stamp(file) for file in files}
 
 
-async def _after_pause(files: list[Path]) -> list[Stamp | None]:
+async def _after_pause(files: list[Path]) -> dict[Path, Stamp | None]:
     await asyncio.sleep(_PAUSE_SECONDS)
     return _stamps(files)
 

@@ -151,7 +151,7 @@ class Supervisor:
 
     async def _watch(self) -> None:
         await self.started.wait()
-        await reload_on_change(self._plan, _log)
+        await reload_on_change(lambda: self._plan, _log)
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -1,14 +1,19 @@
 """A running gateway takes up another configuration: by command, by itself, and in containers; and nobody notices."""
 
 import contextlib
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
+from joserfc import jwt
+from joserfc.jwk import KeySet, RSAKey
 
 from planoctl.config.deployment import Deployment, InternalPorts
 from planoctl.envoy_binary import find_envoy
@@ -139,6 +144,39 @@ def test_a_watching_gateway_reloads_by_itself(cli: Cli, mock: RunningMock, confi
     assert "Validation failed" in (cli.paths.log_dir / "supervisor.log").read_text()
     cli.write_config(port, mock.url)
     until(lambda: ask(port, model="another").status_code == 404)
+
+
+def test_rotated_keys_of_a_key_set_file_are_taken_up_without_a_restart(
+    cli: Cli, mock: RunningMock, config: Path, port: int
+) -> None:
+    old, new = (RSAKey.generate_key(2048, {"kid": name, "use": "sig", "alg": "RS256"}) for name in ("old", "new"))
+
+    def publish(*keys: RSAKey) -> None:
+        (cli.folder / "jwks.next").write_text(json.dumps(KeySet(list(keys)).as_dict(private=False)))
+        (cli.folder / "jwks.next").replace(cli.folder / "jwks.json")
+
+    def accepted(key: RSAKey) -> bool:
+        claims = {"iss": "issuer", "aud": "plano", "sub": "jane", "exp": int(time.time()) + 600}
+        token = jwt.encode({"alg": "RS256", "kid": key.kid}, claims, key)
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx.get(f"http://127.0.0.1:{port}/v1/models", headers=headers, timeout=20).status_code == 200
+
+    publish(old)
+    document = yaml.safe_load(config.read_text())
+    guard = {"jwt": {"issuer": "issuer", "audiences": ["plano"], "jwks_file": "jwks.json"}}
+    document["listeners"][0]["auth"] = guard
+    config.write_text(yaml.safe_dump(document))
+    cli.start("up", "--watch", MOCK_KEY=KEY)
+    envoy = cli.pid_of("envoy")
+    assert (accepted(old), accepted(new)) == (True, False)
+    publish(new)
+    until(lambda: (accepted(old), accepted(new)) == (False, True))
+    (cli.folder / "jwks.json").write_text("no keys")
+    until(lambda: not (cli.status()["reload"] or {"ok": True})["ok"])
+    assert accepted(new)
+    publish(old, new)
+    until(lambda: accepted(old) and accepted(new))
+    assert cli.pid_of("envoy") == envoy
 
 
 async def test_reloads_under_load_fail_no_request_and_cut_no_stream(tmp_path: Path) -> None:

@@ -16,6 +16,45 @@ class Invalid(Exception):
 
 
 @pytest.mark.timeout(30)
+def test_a_file_that_the_configuration_names_is_followed_once_it_names_it(tmp_path: Path) -> None:
+    source, keys = tmp_path / "plano_config.yaml", tmp_path / "keys.json"
+    source.write_text("")
+    keys.write_text("old")
+    deployment = Deployment(run_dir=tmp_path / "run")
+    loads: list[str] = []
+
+    def load() -> Rendered:
+        deployment.config_path.unlink(missing_ok=True)  # nothing runs that would have to take it up
+        loads.append(keys.read_text())
+        if loads[-1] == "broken":
+            raise Invalid("no key set")
+        return Rendered("rendered", {}, {}, (keys,) if source.read_text() else ())
+
+    agent = Agent(deployment, [source], load, Invalid)
+    agent.render()
+    stop = threading.Event()
+    following = threading.Thread(target=agent.follow, args=(stop,))
+    following.start()
+
+    def until_loaded(times: int) -> None:
+        while len(loads) < times:
+            stop.wait(0.05)
+
+    try:
+        keys.write_text("not named yet")
+        source.write_text("names it")
+        until_loaded(2)
+        keys.write_text("broken")
+        until_loaded(3)
+        keys.write_text("renewed")
+        until_loaded(4)
+    finally:
+        stop.set()
+        following.join()
+    assert loads == ["old", "not named yet", "broken", "renewed"]
+
+
+@pytest.mark.timeout(30)
 def test_a_change_that_cannot_be_used_is_noted(tmp_path: Path) -> None:
     source = tmp_path / "plano_config.yaml"
     source.write_text("good")
