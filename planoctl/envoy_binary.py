@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 
 from planoctl.private_files import write_private
 
@@ -85,15 +86,22 @@ def check_version(binary: Path) -> str:
     return version
 
 
-def validate_bootstrap(binary: Path, bootstrap: Path) -> None:
+def validate_bootstrap(binary: Path, bootstrap: Path, environment: Mapping[str, str] = MappingProxyType({})) -> None:
     """Let Envoy check a bootstrap file without starting it; raises EnvoyRejected with Envoy's reason.
 
-    Listeners and clusters in xDS files that the bootstrap only names are not looked at: see `validate_files`.
+    `environment` is what Envoy gets beside this process's own. Listeners and clusters in xDS files that the bootstrap
+    only names are not looked at: see `validate_files`.
     """
     command = [str(binary), "--mode", "validate", "-c", str(bootstrap), "--log-level", "error", "--disable-hot-restart"]
     try:
         answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=_VALIDATE_SECONDS, check=False, umask=0o077
+            command,
+            capture_output=True,
+            text=True,
+            timeout=_VALIDATE_SECONDS,
+            check=False,
+            env={**os.environ, **environment},
+            umask=0o077,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvoyNotFound(f"{binary} does not run: {error}", "name another binary with --envoy-path") from error
@@ -104,7 +112,9 @@ def validate_bootstrap(binary: Path, bootstrap: Path) -> None:
         )
 
 
-def validate_files(binary: Path, files: Mapping[str, str]) -> None:
+def validate_files(
+    binary: Path, files: Mapping[str, str], environment: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Let Envoy check what `render_envoy` made, xDS files included; raises EnvoyRejected.
 
     Envoy does not look into xDS files when it validates, so rendering makes one static file of everything.
@@ -112,7 +122,7 @@ def validate_files(binary: Path, files: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory(prefix="plano-validate-") as folder:
         bootstrap = Path(folder) / _STATIC_FILE
         write_private(bootstrap, files[_STATIC_FILE])
-        validate_bootstrap(binary, bootstrap)
+        validate_bootstrap(binary, bootstrap, environment)
 
 
 def _named_binary(source: str, value: str) -> Path:

@@ -3,9 +3,12 @@
 import ipaddress
 from pathlib import Path
 
+from msgspec import structs
+
 from planoctl.config.deployment import Deployment
 from planoctl.config.edge_files import key_set_files
 from planoctl.config.runtime import Listener, RuntimeConfig
+from planoctl.config.signing import SIGNING_VARIABLES, signs
 from planoctl.port_check import Address
 from planoctl.supervise.plan import Child, ListenerView, Plan, Probe, StartRequest
 
@@ -50,7 +53,11 @@ def build_plan(
     extra: tuple[Child, ...] = (),
 ) -> Plan:
     """The plan: sidecar workers and brightstaff first, then Envoy; stopped in the order Envoy, sidecar, brightstaff."""
-    children = (*extra, *services(config, deployment, str(envoy)))
+    own = services(config, deployment, str(envoy))
+    if signs(config):
+        env_file = request.env_file or str(config_file.parent / ".env")
+        own = tuple(_with_credentials(child, env_file, secret_names) for child in own)
+    children = (*extra, *own)
     return Plan(
         instance=instance,
         run_dir=str(deployment.run_dir),
@@ -67,6 +74,14 @@ def build_plan(
         request=request,
         deployment=deployment,
     )
+
+
+def _with_credentials(child: Child, env_file: str, hidden: tuple[str, ...]) -> Child:
+    """Envoy signs by its environment, which in itself has nothing of the env file. The plan holds names, no values."""
+    if child.component != "envoy":
+        return child
+    names = tuple(name for name in SIGNING_VARIABLES if name not in hidden)
+    return structs.replace(child, env_file=env_file, env_file_names=names)
 
 
 def services(config: RuntimeConfig, deployment: Deployment, envoy: str) -> tuple[Child, ...]:

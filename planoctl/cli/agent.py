@@ -96,7 +96,7 @@ def _render(file: Path, env_file: Path | None, deployment: "Deployment", envoy_p
     files = render_envoy(loaded.runtime, deployment)
     deployment.log_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        validate_files(find_envoy(envoy_path), files)
+        validate_files(find_envoy(envoy_path), files, loaded.signing)
     except EnvoyError as error:
         raise CliError(str(error), remedy=error.remedy) from error
     named = tuple(key_set_files(loaded.runtime.listeners))

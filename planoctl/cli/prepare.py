@@ -84,7 +84,7 @@ def _checked(
     try:
         envoy = find_envoy(request.envoy_path)
         version = check_version(envoy)
-        validate_files(envoy, files)
+        validate_files(envoy, files, configuration.loaded.signing)
     except EnvoyError as error:
         raise CliError(str(error), remedy=error.remedy) from error
     plan = build_plan(

@@ -48,7 +48,7 @@ def check_with_envoy(loaded: "LoadedConfig", envoy_path: str | None) -> tuple[Fi
         with tempfile.TemporaryDirectory(prefix="plano-") as folder:
             deployment = Deployment(run_dir=Path(folder))
             deployment.log_dir.mkdir()
-            validate_files(envoy, render_envoy(loaded.runtime, deployment))
+            validate_files(envoy, render_envoy(loaded.runtime, deployment), loaded.signing)
     except EnvoyRejected as error:
         return (Finding("error", "envoy-rejected", f"Envoy refuses the result: {error}", error.remedy),)
     except EnvoyNotFound as error:

@@ -22,6 +22,7 @@ from planoctl.config.migrate import CURRENT_VERSION, migrate
 from planoctl.config.normalise import normalise
 from planoctl.config.runtime import RuntimeConfig
 from planoctl.config.schema import validate
+from planoctl.config.signing import signing_values
 from planoctl.config.signing_checks import check_signing
 from planoctl.config.source import Source, parse, plain, read_file
 from planoctl.config.typed import typed
@@ -36,7 +37,7 @@ class LoadedConfig:
 
     `document` is the rendered document and `runtime` its typed form; in both, secrets are references such as
     `$OPENAI_API_KEY`. `secrets` maps the variables that they refer to, to their values. `hashed` are the
-    variables of which only a hash is needed from here on.
+    variables of which only a hash is needed from here on. `signing` are those that Envoy needs in its environment.
     """
 
     document: dict[str, Any] = field(repr=False)
@@ -44,6 +45,7 @@ class LoadedConfig:
     warnings: tuple[Finding, ...] = ()
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
     hashed: frozenset[str] = frozenset()
+    signing: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def find_config(explicit: Path | None, folder: Path) -> Path | None:
@@ -165,7 +167,8 @@ def _load(
     hashed -= needed.secrets.keys()
     written = {name: value for name, value in substitution.secrets.items() if name not in hashed}
     secrets = written | needed.secrets
-    return LoadedConfig(rendered, typed(rendered, file=file), findings, secrets, hashed)
+    runtime = typed(rendered, file=file)
+    return LoadedConfig(rendered, runtime, findings, secrets, hashed, signing_values(runtime, environment))
 
 
 class _PlainDumper(_DUMPER):  # type: ignore[misc]

@@ -4,7 +4,28 @@ import configparser
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from planoctl.config.clusters import is_signed
+from planoctl.config.runtime import RuntimeConfig
+
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+SIGNING_VARIABLES = (
+    *REGION_VARIABLES, "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
+    "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)  # fmt: skip
+
+
+def signing_values(config: RuntimeConfig, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which Envoy signs, if it signs for any provider."""
+    return {name: environment[name] for name in SIGNING_VARIABLES if name in environment} if signs(config) else {}
+
+
+def signs(config: RuntimeConfig) -> bool:
+    """Whether Envoy signs the requests of any provider."""
+    return any(
+        is_signed(entry.provider_interface, entry.access_key, entry.passthrough_auth)
+        for entry in config.model_providers
+    )
 
 
 def region_is_known(environment: Mapping[str, str]) -> bool:

@@ -152,12 +152,26 @@ class ChildProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env={**self._from_env_file(), **self._environment},
                 start_new_session=True,
                 umask=0o077,
             )
         finally:
             os.close(log)
+
+    def _from_env_file(self) -> dict[str, str]:
+        """What the process gets of its env file, read anew at each start; the values are nowhere else."""
+        if self.spec.env_file is None or not Path(self.spec.env_file).exists():
+            return {}
+        from planoctl.config.environment import read_env_file
+        from planoctl.config.findings import ConfigError
+
+        try:
+            entries = read_env_file(Path(self.spec.env_file)).entries
+        except ConfigError as error:
+            self._log.warning("%s starts without its env file: %s", self.spec.name, error)
+            return {}
+        return {name: entries[name] for name in self.spec.env_file_names if name in entries}
 
     async def _watch_readiness(self, process: asyncio.subprocess.Process) -> str | None:
         """Report readiness; kill a process that takes too long and return the reason."""

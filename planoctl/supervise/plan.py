@@ -45,6 +45,9 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     stale_files: tuple[str, ...] = ()
     """Files that a killed predecessor may have left (sockets): removed before each start."""
     environment: dict[str, str] = {}
+    env_file: str | None = None
+    """A `.env` file; of its values the process gets those of `env_file_names` that the environment does not have."""
+    env_file_names: tuple[str, ...] = ()
     drain_admin: str | None = None
     """Base URL of the child's Envoy admin interface, if it must finish its requests before it stops."""
     stop_seconds: float = 10.0

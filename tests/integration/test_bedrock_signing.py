@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+import yaml
 
 from hermesllm.aws_event_stream import encode_event
-from tests.integration.gateway import Gateway, running_gateway
+from tests.integration.gateway import Gateway, free_port, running_gateway
+from tests.integration.planoctl_cli import Cli
+from tests.integration.planoctl_cli import ask as ask_cli
 
 botocore_auth = pytest.importorskip("botocore.auth")
 from botocore.awsrequest import AWSRequest  # noqa: E402 — only where botocore is
@@ -154,3 +158,26 @@ def test_the_answer_of_a_signed_request_reaches_the_client(gateway: Gateway) -> 
     answer = ask(gateway, MODEL)
     assert answer.status_code == 200, answer.text
     assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+
+
+@pytest.mark.envoy
+def test_envoy_alone_gets_the_region_and_the_credentials_of_the_env_file(cli: Cli, bedrock: Bedrock) -> None:
+    port = free_port()
+    path = cli.write_config(port)
+    entry = {"model": f"amazon_bedrock/{MODEL}", "base_url": f"http://127.0.0.1:{bedrock.port}"}
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "model_providers": [entry]}))
+    values = {"AWS_ACCESS_KEY_ID": "AKIDOFTHEFILE", "AWS_SECRET_ACCESS_KEY": "secret/of+the.file"}
+    lines = {**values, "AWS_SESSION_TOKEN": TOKEN, "AWS_REGION": "eu-west-1"}
+    (cli.folder / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in lines.items()))
+    for name in (*lines, "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        cli.environment.pop(name, None)
+    cli.start("validate")
+    cli.start("up", HOME=str(cli.folder))
+    bedrock.requests.clear()
+    assert ask_cli(port, model=MODEL).status_code == 200
+    assert "Credential=AKIDOFTHEFILE/" in bedrock.requests[0].headers["authorization"]
+    assert "/eu-west-1/bedrock/" in bedrock.requests[0].headers["authorization"]
+    assert psutil.Process(cli.pid_of("envoy")).environ().items() >= values.items()
+    assert not psutil.Process(cli.pid_of("brightstaff")).environ().keys() & values.keys()
+    for file in cli.home.rglob("*"):
+        assert not file.is_file() or values["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes(), file

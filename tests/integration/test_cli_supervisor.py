@@ -260,6 +260,27 @@ def test_children_inherit_only_what_programs_need(instance: Instance, monkeypatc
     assert "AWS_REGION=eu-west-1" in logs[1]
 
 
+def test_a_child_gets_the_named_values_of_its_env_file_where_the_environment_has_none(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("AWS_REGION", "AWS_PROFILE", "AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_REGION", "of-the-shell")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    env_file = instance.journal.parent / "env"
+    env_file.write_text("".join(f"{name}=of-the-file\n" for name in names))
+    seen = []
+    for name in names:
+        named = {"env_file": str(env_file), "env_file_names": names[:2]}
+        instance.start(instance.child(name.lower(), "--show-environment", name, port=free_port(), **named))
+        instance.stop()
+        seen.append((instance.paths.log_dir / f"{name.lower()}.log").read_text())
+    assert "AWS_REGION=of-the-shell" in seen[0]
+    assert "AWS_PROFILE=of-the-file" in seen[1]
+    assert "AWS_SECRET_ACCESS_KEY=None" in seen[2]
+    assert "of-the-file" not in (instance.paths.run_dir / "plan.json").read_text()
+
+
 def test_files_of_the_supervisor_are_for_the_owner_only(instance: Instance) -> None:
     instance.start(instance.child("child", port=free_port()))
     files = [path for path in instance.paths.run_dir.rglob("*") if path.is_file() and path != instance.journal]
