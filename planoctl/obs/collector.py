@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
@@ -105,17 +106,29 @@ def running_collector(host: str, port: int) -> Iterator[tuple[str, bool]]:
         yield address, False
         return
     settings = Settings(host=host, port=port, http_port=_http_port(port))
+    with _leash() as leash:
+        try:
+            identity = background.start(settings, leash)
+        except background.NotStarted as error:
+            raise SourceError(
+                f"nothing to get spans from on {address}, and no collector could be started there: {error}\n"
+                + "\n".join(error.lines)
+            ) from error
+        try:
+            yield address, True
+        finally:
+            background.stop(port, identity)
+
+
+@contextlib.contextmanager
+def _leash() -> Iterator[int]:
+    """The reading end of a pipe; the writing end is closed with the block, or with this process however it ends."""
+    reading, writing = os.pipe()
     try:
-        identity = background.start(settings)
-    except background.NotStarted as error:
-        raise SourceError(
-            f"nothing to get spans from on {address}, and no collector could be started there: {error}\n"
-            + "\n".join(error.lines)
-        ) from error
-    try:
-        yield address, True
+        yield reading
     finally:
-        background.stop(port, identity)
+        os.close(reading)
+        os.close(writing)
 
 
 def _http_port(port: int) -> int | None:

@@ -2,7 +2,10 @@
 
 import argparse
 import contextlib
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 from planoctl.traces.background import remembered
@@ -16,7 +19,10 @@ def main() -> int:
     parser.add_argument("--http-port", type=lambda text: None if text == "off" else int(text), required=True)
     parser.add_argument("--pid-file", type=Path)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that has the other end")
     arguments = parser.parse_args()
+    if arguments.until_stdin_closes:
+        threading.Thread(target=_end_with_owner, daemon=True).start()
     with contextlib.ExitStack() as stack:
 
         def ready(_collector: Collector) -> None:
@@ -30,6 +36,13 @@ def main() -> int:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0
+
+
+def _end_with_owner() -> None:
+    with contextlib.suppress(OSError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

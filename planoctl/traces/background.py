@@ -56,14 +56,21 @@ def local_address(host: str, port: int) -> str:
     return written({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)  # noqa: S104 — compared, not bound
 
 
-def start(settings: Settings) -> ProcessIdentity:
-    """Start a collector and return when it answers; raises NotStarted."""
+def start(settings: Settings, leash: int | None = None) -> ProcessIdentity:
+    """Start a collector and return when it answers; raises NotStarted.
+
+    `leash`: the reading end of a pipe; the collector ends when nobody has the writing end any more.
+    """
     log = private_folder(folder()) / f"trace_listener_{settings.port}.log"
     offset = log.stat().st_size if log.exists() else 0
     with os.fdopen(open_log(log), "ab") as output:
         process = subprocess.Popen(
-            [*command(settings), "--pid-file", str(pid_path(settings.port))],
-            stdin=subprocess.DEVNULL,
+            [
+                *command(settings),
+                *("--pid-file", str(pid_path(settings.port))),
+                *(() if leash is None else ("--until-stdin-closes",)),
+            ],
+            stdin=subprocess.DEVNULL if leash is None else leash,
             stdout=output,
             stderr=output,
             start_new_session=True,

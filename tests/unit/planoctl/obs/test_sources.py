@@ -135,7 +135,7 @@ class _Background(ModuleType):
     def collector_at(self, host: str, port: int) -> int | None:
         return self._running
 
-    def start(self, settings: Any) -> str:
+    def start(self, settings: Any, leash: int) -> str:
         if not self._startable:
             raise self.NotStarted("it ended")
         self.log.append(f"start {settings}")
