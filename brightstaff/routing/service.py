@@ -11,6 +11,8 @@ from brightstaff.routing.decision import Decider, Decision, Outcome, Question
 from brightstaff.routing.types import Turn
 from brightstaff.telemetry.batches import Batches
 from brightstaff.telemetry.decisions import traced_decision
+from brightstaff.telemetry.relay import relay_handler
+from brightstaff.telemetry.span import Relayed
 from brightstaff.telemetry.telemetry import Telemetry
 from plano_pb import routing_pb2 as pb
 from planoctl.config.runtime import RoutingPreference, SelectionPolicy
@@ -55,6 +57,11 @@ class RoutingService:
         record_decision("llm", decision)
         return _answer(decision)
 
+    def relay(self, spans: Relayed) -> None:
+        """Envoy's spans."""
+        if self._telemetry is not None:
+            self._telemetry.relay(spans)
+
     async def observe(self, request: pb.Observations, _context: object) -> pb.Observed:
         for observation in request.observations:
             self._record(observation.model, observation.seconds, observation.stream)
@@ -85,7 +92,9 @@ async def start_service(service: RoutingService, target: str) -> grpc.aio.Server
             response_serializer=pb.Observed.SerializeToString,
         ),
     }
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, handlers),))
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(_SERVICE, handlers), relay_handler(service.relay))
+    )
     server.add_insecure_port(target)
     await server.start()
     return server

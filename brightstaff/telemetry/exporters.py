@@ -3,13 +3,13 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
 from brightstaff.telemetry.otlp import export_request
 from brightstaff.telemetry.posthog import posthog_batch
-from brightstaff.telemetry.span import Span
+from brightstaff.telemetry.span import Relayed, Span
 from planoctl.config.addresses import parse_collector_url
 from planoctl.config.runtime import Tracing
 
@@ -17,12 +17,15 @@ _EXPORT_SECONDS = 10.0
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 
-class Exporter(Protocol):
-    """`target` names it in messages."""
+Item_contra = TypeVar("Item_contra", contravariant=True)
+
+
+class Exporter(Protocol[Item_contra]):
+    """Of `Span` or `Relayed`. `target` names it in messages."""
 
     target: str
 
-    async def export(self, spans: Sequence[Span]) -> None: ...
+    async def export(self, spans: Sequence[Item_contra]) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -58,7 +61,7 @@ class OtlpGrpc:
         return self._channel
 
 
-class OtlpHttp:
+class _HttpCollector:
     """A collector over HTTP, with protobuf."""
 
     def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
@@ -67,12 +70,26 @@ class OtlpHttp:
         fixed = {b"content-type": b"application/x-protobuf"}
         self._client = httpx.AsyncClient(timeout=_EXPORT_SECONDS, headers={**fixed, **own})
 
-    async def export(self, spans: Sequence[Span]) -> None:
-        reply = await self._client.post(self.target, content=export_request(spans))
-        reply.raise_for_status()
-
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def _post(self, request: bytes) -> None:
+        reply = await self._client.post(self.target, content=request)
+        reply.raise_for_status()
+
+
+class OtlpHttp(_HttpCollector):
+    """Takes the spans of this process."""
+
+    async def export(self, spans: Sequence[Span]) -> None:
+        await self._post(export_request(spans))
+
+
+class RelayHttp(_HttpCollector):
+    """Takes Envoy's spans."""
+
+    async def export(self, spans: Sequence[Relayed]) -> None:
+        await self._post(b"".join(each.body for each in spans))  # joined, messages of protobuf are one
 
 
 class PostHog:
@@ -119,11 +136,20 @@ class Console:
         return
 
 
-def exporters(tracing: Tracing | None) -> list[Exporter]:
-    """Those of a configuration."""
+def relays(tracing: Tracing | None) -> list[Exporter[Relayed]]:
+    """Where Envoy's spans go that it does not send to a collector itself."""
+    if tracing is None or not tracing.active or tracing.opentracing_grpc_endpoint:
+        return []
+    return [
+        RelayHttp(entry["url"], entry.get("headers")) for entry in tracing.exporters if entry["type"] == "otlp_http"
+    ]
+
+
+def exporters(tracing: Tracing | None) -> list[Exporter[Span]]:
+    """Those of a configuration, for the spans of this process."""
     if tracing is None or not tracing.active:
         return []
-    found: list[Exporter] = []
+    found: list[Exporter[Span]] = []
     if tracing.opentracing_grpc_endpoint:
         found.append(OtlpGrpc(tracing.opentracing_grpc_endpoint))
     for entry in tracing.exporters:

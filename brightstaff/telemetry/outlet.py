@@ -4,9 +4,10 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Iterable
+from typing import Generic, Protocol, TypeVar
 
 from brightstaff.telemetry.exporters import Exporter
-from brightstaff.telemetry.span import Span
 
 log = logging.getLogger(__name__)
 
@@ -16,23 +17,37 @@ _PAUSE_SECONDS = 1.0
 _WARN_SECONDS = 60.0
 
 
-class Outlet:
+class Portion(Protocol):
+    """What waits as one. `size` is in bytes; `count` says how many spans it is."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def count(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=Portion)
+
+
+class Outlet(Generic[Item]):
     """Exports in batches for as long as it is open. `lost` counts spans that did not arrive."""
 
-    def __init__(self, exporter: Exporter) -> None:
+    def __init__(self, exporter: Exporter[Item]) -> None:
         self.lost = 0
         self._exporter = exporter
-        self._waiting: deque[Span] = deque()
+        self._waiting: deque[Item] = deque()
         self._size = 0
         self._warned = float("-inf")
         self._task = asyncio.create_task(self._run())
 
-    def take(self, span: Span) -> None:
-        self._waiting.append(span)
-        self._size += span.size
+    def take(self, item: Item) -> None:
+        self._waiting.append(item)
+        self._size += item.size
         while self._size > _MOST_WAITING:
-            self._size -= self._waiting.popleft().size
-            self.lost += 1
+            oldest = self._waiting.popleft()
+            self._size -= oldest.size
+            self.lost += oldest.count
 
     async def close(self, seconds: float) -> None:
         """Export what is left, for so many seconds at most."""
@@ -43,7 +58,7 @@ class Outlet:
                 while self._waiting:
                     await self._export()
         except TimeoutError:
-            self._failed(TimeoutError("too slow at the end"), len(self._waiting))
+            self._failed(TimeoutError("too slow at the end"), _count(self._waiting))
         await self._exporter.close()
 
     async def _run(self) -> None:
@@ -53,20 +68,28 @@ class Outlet:
                 await self._export()
 
     async def _export(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(min(_MOST_AT_ONCE, len(self._waiting)))]
-        self._size -= sum(span.size for span in batch)
+        batch = self._batch()
         try:
             await self._exporter.export(batch)
         except asyncio.CancelledError:
             self._put_back(batch)
             raise
         except Exception as problem:  # noqa: BLE001 — whatever an exporter comes upon, the next batch may fare better
-            self._failed(problem, len(batch))
+            self._failed(problem, _count(batch))
 
-    def _put_back(self, batch: list[Span]) -> None:
+    def _batch(self) -> list[Item]:
+        batch: list[Item] = []
+        spans = 0
+        while self._waiting and (not batch or spans + self._waiting[0].count <= _MOST_AT_ONCE):
+            batch.append(self._waiting.popleft())
+            spans += batch[-1].count
+            self._size -= batch[-1].size
+        return batch
+
+    def _put_back(self, batch: list[Item]) -> None:
         """An export that was cut short is made again: a span that arrives twice is better than none."""
         self._waiting.extendleft(reversed(batch))
-        self._size += sum(span.size for span in batch)
+        self._size += sum(item.size for item in batch)
 
     def _failed(self, problem: Exception, spans: int) -> None:
         self.lost += spans
@@ -74,6 +97,10 @@ class Outlet:
         if now - self._warned >= _WARN_SECONDS:
             self._warned = now
             log.warning("%d spans did not reach %s: %s", spans, self._exporter.target, _reason(problem))
+
+
+def _count(items: Iterable[Portion]) -> int:
+    return sum(item.count for item in items)
 
 
 def _reason(problem: Exception) -> str:

@@ -50,6 +50,19 @@ class Event:
     attributes: Mapping[str, Value] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed:
+    """Spans that Envoy made: a serialised ExportTraceServiceRequest with `count` of them."""
+
+    body: bytes
+    count: int
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes while it waits."""
+        return len(self.body)
+
+
 @dataclass(slots=True, kw_only=True)
 class Span:
     """Times are in seconds since the epoch. `error`: why it failed, None if it did not."""
@@ -69,3 +82,7 @@ class Span:
     def size(self) -> int:
         """Bytes it takes while it waits, roughly."""
         return _FIXED_SIZE + sum(len(value) for value in self.attributes.values() if isinstance(value, str))
+
+    @property
+    def count(self) -> int:
+        return 1

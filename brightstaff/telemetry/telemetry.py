@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Any
 
-from brightstaff.telemetry.exporters import exporters
+from brightstaff.telemetry.exporters import exporters, relays
 from brightstaff.telemetry.llm_span import Price, llm_span
 from brightstaff.telemetry.outlet import Outlet
-from brightstaff.telemetry.span import Span
+from brightstaff.telemetry.span import Relayed, Span
 from planoctl.config.runtime import Tracing
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,8 @@ class Telemetry:
     def __init__(self, price: Price) -> None:
         self._price = price
         self._tracing: Tracing | None = None
-        self._outlets: list[Outlet] = []
+        self._outlets: list[Outlet[Span]] = []
+        self._relays: list[Outlet[Relayed]] = []
         self._farewells: set[asyncio.Task[None]] = set()
 
     @property
@@ -32,13 +34,15 @@ class Telemetry:
     @property
     def lost(self) -> int:
         """How many spans did not reach a destination of the current configuration."""
-        return sum(outlet.lost for outlet in self._outlets)
+        return sum(outlet.lost for outlet in self._all())
 
     async def configure(self, tracing: Tracing | None) -> None:
         """Export as `tracing` says from now on. What is on its way to a former destination still goes there."""
         if tracing == self._tracing:
             return
-        old, self._outlets, self._tracing = self._outlets, [Outlet(each) for each in exporters(tracing)], tracing
+        old, self._tracing = self._all(), tracing
+        self._outlets = [Outlet(each) for each in exporters(tracing)]
+        self._relays = [Outlet(each) for each in relays(tracing)]
         for outlet in old:
             task = asyncio.create_task(outlet.close(_FAREWELL_SECONDS))
             self._farewells.add(task)
@@ -48,6 +52,11 @@ class Telemetry:
         if span.context.sampled:
             for outlet in self._outlets:
                 outlet.take(span)
+
+    def relay(self, spans: Relayed) -> None:
+        """Envoy's spans, which it sends here if it knows no collector."""
+        for outlet in self._relays:
+            outlet.take(spans)
 
     def record_requests(self, records: Iterable[bytes]) -> None:
         """The LLM calls that the sidecar observed."""
@@ -64,6 +73,9 @@ class Telemetry:
 
     async def stop(self) -> None:
         """Export what is left."""
-        closing = [outlet.close(_LAST_SECONDS) for outlet in self._outlets]
-        self._outlets = []
+        closing = [outlet.close(_LAST_SECONDS) for outlet in self._all()]
+        self._outlets, self._relays = [], []
         await asyncio.gather(*closing, *self._farewells, return_exceptions=True)
+
+    def _all(self) -> list[Outlet[Any]]:
+        return [*self._outlets, *self._relays]

@@ -128,7 +128,8 @@ def _normalise_tracing(document: Document, environment: Mapping[str, str], repor
         return
     text = tracing.get("opentracing_grpc_endpoint")
     if text is None:
-        text = environment.get("OTEL_TRACING_GRPC_ENDPOINT") or DEFAULT_COLLECTOR
+        default = "" if tracing.get("exporters") else DEFAULT_COLLECTOR  # whoever names a destination means that one
+        text = environment.get("OTEL_TRACING_GRPC_ENDPOINT") or default
     path = ("tracing", "opentracing_grpc_endpoint")
     if text == "":
         if not tracing.get("exporters"):

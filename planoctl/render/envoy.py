@@ -113,7 +113,7 @@ def render_envoy(config: RuntimeConfig, deployment: Deployment) -> dict[str, str
     listeners, clusters = (
         read_resources(environment.get_template(f"{name}.j2").render(context)) for name in (LISTENERS, CLUSTERS)
     )
-    clusters += collector_cluster(config, context["ca_path"])
+    clusters += collector_cluster(config, context["ca_path"], deployment.brightstaff_socket)
     return {
         BOOTSTRAP: bootstrap,
         STATIC: static_bootstrap(yaml.safe_load(bootstrap), _with_files(listeners, config), clusters),

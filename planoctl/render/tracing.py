@@ -1,5 +1,9 @@
-"""Envoy's part of a trace: a span for each request of a listener, and one below it for each attempt at a provider."""
+"""Envoy's part of a trace: a span for each request of a listener, and one below it for each attempt at a provider.
 
+It goes to the collector that speaks gRPC, or else to brightstaff, which has the credentials of the other exporters.
+"""
+
+from pathlib import Path
 from typing import Any
 
 from planoctl.config.addresses import parse_collector_url
@@ -16,7 +20,7 @@ _SAMPLERS = "type.googleapis.com/envoy.extensions.tracers.opentelemetry.samplers
 
 def traced(config: RuntimeConfig) -> bool:
     """Whether spans are recorded at all."""
-    return config.tracing is not None and config.tracing.active and bool(config.tracing.opentracing_grpc_endpoint)
+    return config.tracing is not None and config.tracing.active
 
 
 def tracer(config: RuntimeConfig, *, internal: bool) -> dict[str, Any] | None:
@@ -55,16 +59,22 @@ def _sampler(percent: int) -> dict[str, Any]:
     }
 
 
-def collector_cluster(config: RuntimeConfig, ca_path: str) -> list[dict[str, Any]]:
-    """The cluster of the collector, if there is one to send spans to."""
+def collector_cluster(config: RuntimeConfig, ca_path: str, relay: Path) -> list[dict[str, Any]]:
+    """The cluster that spans are sent to, if there are any. `relay`: brightstaff's socket."""
     if not traced(config) or config.tracing is None:
         return []
-    address = parse_collector_url(config.tracing.opentracing_grpc_endpoint or "")
-    endpoint = {"address": {"socket_address": {"address": address.host, "port_value": address.port}}}
+    named = config.tracing.opentracing_grpc_endpoint
+    address = parse_collector_url(named) if named else None
+    place: dict[str, Any] = (
+        {"pipe": {"path": str(relay)}}
+        if address is None
+        else {"socket_address": {"address": address.host, "port_value": address.port}}
+    )
+    endpoint = {"address": place}
     cluster: dict[str, Any] = {
         "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster",
         "name": COLLECTOR,
-        "type": "STRICT_DNS",
+        "type": "STATIC" if address is None else "STRICT_DNS",
         "connect_timeout": "1s",
         "dns_lookup_family": "V4_PREFERRED",
         "load_assignment": {"cluster_name": COLLECTOR, "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]},
@@ -75,7 +85,7 @@ def collector_cluster(config: RuntimeConfig, ca_path: str) -> list[dict[str, Any
             }
         },
     }
-    if address.scheme == "https":
+    if address is not None and address.scheme == "https":
         context = {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
             "sni": address.host,

@@ -1,11 +1,13 @@
-"""An OTLP/gRPC collector of a test: every span that arrives, and traces put together from them."""
+"""An OTLP collector of a test, over gRPC or HTTP: every span that arrives, and traces put together from them."""
 
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import grpc
@@ -74,6 +76,10 @@ class SpanReceiver(services.TraceServiceServicer):
     spans: list[Received] = field(default_factory=list)
 
     def Export(self, request: Any, context: Any) -> Any:  # noqa: N802 — the servicer's signature
+        self.take(request)
+        return messages.ExportTraceServiceResponse()
+
+    def take(self, request: Any) -> None:
         time.sleep(self.delay)
         for group in request.resource_spans:
             (service,) = [each.value.string_value for each in group.resource.attributes if each.key == "service.name"]
@@ -81,7 +87,6 @@ class SpanReceiver(services.TraceServiceServicer):
                 for span in scope.spans:
                     attributes = {each.key: value_of(each.value) for each in span.attributes}
                     self.spans.append(Received(service, span, attributes))
-        return messages.ExportTraceServiceResponse()
 
     def trace(self, trace_id: str) -> Trace:
         return Trace(each for each in list(self.spans) if each.span.trace_id.hex() == trace_id)
@@ -126,6 +131,34 @@ def span_receiver() -> Iterator[SpanReceiver]:
     server.start()
     yield receiver
     server.stop(None)
+
+
+@contextlib.contextmanager
+def http_span_receiver(header: str, key: str) -> Iterator[SpanReceiver]:
+    """Receives at `url` while the block lasts what comes with `header: key`."""
+    receiver = SpanReceiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            welcome = self.headers.get(header) == key and self.path == "/v1/traces"
+            if welcome:
+                receiver.take(messages.ExportTraceServiceRequest.FromString(body))
+            self.send_response(200 if welcome else 401)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/v1/traces"
+    yield receiver
+    server.shutdown()
+    server.server_close()
+    thread.join()
 
 
 def _title(span: Received) -> str:

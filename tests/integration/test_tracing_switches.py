@@ -14,7 +14,7 @@ from planoctl.mock_provider.server import RunningMock
 from planoctl.render import render_envoy, write_envoy
 from tests.integration.conftest import KEY
 from tests.integration.gateway import Gateway, free_port, running_gateway
-from tests.integration.span_receiver import SpanReceiver, Trace, span_receiver
+from tests.integration.span_receiver import SpanReceiver, Trace, http_span_receiver, span_receiver
 
 pytestmark = pytest.mark.envoy
 
@@ -186,6 +186,35 @@ def test_tracing_is_switched_by_reloads_and_no_request_minds_a_collector_that_is
         assert [asker.ask().status_code for _ in range(3)] == [200] * 3
         time.sleep(2)
         assert receiver.trace(asker.trace_id) == []
+
+
+def test_collectors_that_speak_only_http_receive_whole_traces(tmp_path: Path, mock: RunningMock) -> None:
+    with http_span_receiver("x-auth", "s3cret-4711") as receiver:
+        exporters = [
+            {"type": "otlp_http", "url": receiver.url, "headers": {"x-auth": "$COLLECTOR_AUTH"}},
+            {"type": "console"},
+        ]
+        config = document(mock, {"random_sampling": 100, "exporters": exporters})
+        environment = {"COLLECTOR_AUTH": "s3cret-4711"}
+        with running_gateway(tmp_path / "run", config, environment) as gateway:
+            asker = Asker(gateway)
+            answer = asker.ask()
+            assert answer.status_code == 200
+            trace = traced_wholly(asker, receiver, answer)
+            log = gateway.deployment.log_dir / "brightstaff.log"
+            until(lambda: '"service": "plano(llm)"' in log.read_text())
+            files = [path.read_text() for path in gateway.deployment.envoy_dir.iterdir() if path.is_file()]
+            assert not [text for text in files if "s3cret-4711" in text or "localhost:4317" in text]
+    (inbound,) = [each for each in trace if each.span.name == f"POST {CHAT}" and each.service == "plano(inbound)"]
+    assert trace.of("plano(llm)").parent == inbound.id
+    assert trace.of("plano(inbound)", "attempt 1").parent == inbound.id
+
+
+def traced_wholly(asker: Asker, receiver: SpanReceiver, answer: httpx.Response) -> Trace:
+    wanted = {"plano(llm)", "plano(inbound)"}
+    return receiver.awaited(
+        answer.headers["x-request-id"], lambda trace: wanted <= {each.service for each in trace}, asker.ask
+    )
 
 
 def services(receiver: SpanReceiver) -> set[str]:

@@ -7,9 +7,9 @@ import pytest
 
 from brightstaff.telemetry import outlet as outlet_module
 from brightstaff.telemetry import telemetry as telemetry_module
-from brightstaff.telemetry.exporters import Console, OtlpGrpc, OtlpHttp, PostHog, exporters
+from brightstaff.telemetry.exporters import Console, OtlpGrpc, OtlpHttp, PostHog, exporters, relays
 from brightstaff.telemetry.outlet import Outlet
-from brightstaff.telemetry.span import Span, TraceContext
+from brightstaff.telemetry.span import Relayed, Span, TraceContext
 from brightstaff.telemetry.telemetry import Telemetry
 from planoctl.config.runtime import Tracing
 from tests.unit.brightstaff.telemetry.observations import record
@@ -23,17 +23,19 @@ class Destination:
     target = "http://there"
 
     def __init__(self, fault: Exception | None = None) -> None:
-        self.taken: list[Span] = []
+        self.taken: list[Any] = []
         self.fault = fault
         self.gate = asyncio.Event()
         self.gate.set()
         self.closed = False
+        self.calls = 0
 
-    async def export(self, spans: Sequence[Span]) -> None:
+    async def export(self, spans: Sequence[Any]) -> None:
         await self.gate.wait()
         if self.fault is not None:
             raise self.fault
         self.taken += spans
+        self.calls += 1
 
     async def close(self) -> None:
         self.closed = True
@@ -149,6 +151,33 @@ async def test_only_what_is_sampled_is_recorded_and_a_bad_record_spoils_no_other
     await telemetry.stop()
     assert [each.name for each in there.taken] == ["POST /v1/chat/completions gpt-4o"]
     assert sum("makes no span" in entry.message for entry in caplog.records) == 1
+
+
+async def test_what_envoy_sends_here_is_exported_in_portions_and_counted_by_spans() -> None:
+    there = Destination()
+    outlet = Outlet(there)
+    for _ in range(5):
+        outlet.take(Relayed(b"x", 100))
+    await until(lambda: len(there.taken) == 5)
+    assert there.calls == 3
+    there.fault = OSError("nobody listens")
+    outlet.take(Relayed(b"x", 100))
+    await until(lambda: outlet.lost == 100)
+    await outlet.close(1)
+
+
+async def test_envoys_spans_go_to_http_collectors_unless_it_has_a_collector_of_its_own() -> None:
+    entries: tuple[dict[str, Any], ...] = (
+        {"type": "otlp_http", "url": "http://h/v1/traces"},
+        {"type": "console"},
+        {"type": "otlp_http", "url": "http://i/v1/traces"},
+    )
+    found = relays(Tracing(random_sampling=1, exporters=entries))
+    assert [each.target for each in found] == ["http://h/v1/traces", "http://i/v1/traces"]
+    for each in found:
+        await each.close()
+    assert relays(Tracing(random_sampling=1, opentracing_grpc_endpoint="http://c:4317", exporters=entries)) == []
+    assert relays(Tracing(random_sampling=0, exporters=entries)) == []
 
 
 async def test_each_exporter_of_a_configuration_has_one() -> None:

@@ -85,14 +85,20 @@ def test_endpoints_are_split_into_host_and_port(load, written: str, expected: di
             {"OTEL_TRACING_GRPC_ENDPOINT": "http://otel"},
             "http://mine:1",
         ),
+        ("{exporters: [{type: console}]}", {}, None),
+        (
+            "{exporters: [{type: console}]}",
+            {"OTEL_TRACING_GRPC_ENDPOINT": "http://otel"},
+            "http://otel:4317",
+        ),
         ("{opentracing_grpc_endpoint: $MINE}", {"MINE": "https://mine"}, "https://mine:4317"),
     ],
 )
 def test_the_collector_comes_from_the_file_then_the_environment(
-    load, tracing: str, environment: dict[str, str], endpoint: str
+    load, tracing: str, environment: dict[str, str], endpoint: str | None
 ) -> None:
     config = load(_HEAD + f"tracing: {tracing}", environment=environment)
-    assert config.document["tracing"]["opentracing_grpc_endpoint"] == endpoint
+    assert config.document["tracing"].get("opentracing_grpc_endpoint") == endpoint
     assert config.runtime.tracing.opentracing_grpc_endpoint == endpoint
 
 

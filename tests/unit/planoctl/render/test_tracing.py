@@ -12,6 +12,8 @@ from planoctl.envoy_binary import find_envoy
 from planoctl.render import render_envoy, write_envoy
 from planoctl.render.tracing import collector_cluster, tracer
 
+RELAY = Path("/run/brightstaff.sock")
+
 
 def config(**tracing: Any) -> RuntimeConfig:
     provider = ModelProvider(
@@ -34,31 +36,44 @@ def config(**tracing: Any) -> RuntimeConfig:
     [
         {},
         {"random_sampling": 0, "opentracing_grpc_endpoint": "http://c:4317"},
-        {"random_sampling": 100, "exporters": ({"type": "console"},)},
+        {"random_sampling": 0, "exporters": ({"type": "console"},)},
+        {"random_sampling": 100},
     ],
 )
-def test_without_sampling_or_a_collector_envoy_traces_nothing(tracing: Any, tmp_path: Path) -> None:
+def test_without_sampling_or_a_destination_envoy_traces_nothing(tracing: Any, tmp_path: Path) -> None:
     assert tracer(config(**tracing), internal=False) is None
-    assert collector_cluster(config(**tracing), "ca.pem") == []
+    assert collector_cluster(config(**tracing), "ca.pem", RELAY) == []
     rendered = json.dumps(render_envoy(config(**tracing), Deployment(run_dir=tmp_path)))
     assert COLLECTOR not in rendered
 
 
 def test_a_collector_is_a_cluster_with_tls_where_its_url_says_so() -> None:
-    (plain,) = collector_cluster(config(random_sampling=1, opentracing_grpc_endpoint="http://[::1]:4317"), "ca.pem")
+    (plain,) = collector_cluster(
+        config(random_sampling=1, opentracing_grpc_endpoint="http://[::1]:4317"), "ca.pem", RELAY
+    )
     address = plain["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
     assert (address, "transport_socket" in plain) == ({"address": "::1", "port_value": 4317}, False)
-    (secure,) = collector_cluster(config(random_sampling=1, opentracing_grpc_endpoint="https://c.example"), "ca.pem")
+    (secure,) = collector_cluster(
+        config(random_sampling=1, opentracing_grpc_endpoint="https://c.example"), "ca.pem", RELAY
+    )
     context = secure["transport_socket"]["typed_config"]
     assert (context["sni"], context["auto_sni_san_validation"]) == ("c.example", True)
     assert context["common_tls_context"]["validation_context"]["trusted_ca"] == {"filename": "ca.pem"}
 
 
+@pytest.mark.parametrize("kind", ["otlp_http", "posthog", "console"])
+def test_without_a_collector_that_speaks_grpc_brightstaff_is_sent_the_spans(kind: str) -> None:
+    (cluster,) = collector_cluster(config(random_sampling=1, exporters=({"type": kind},)), "ca.pem", RELAY)
+    (endpoint,) = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    assert (cluster["type"], endpoint["endpoint"]["address"]) == ("STATIC", {"pipe": {"path": str(RELAY)}})
+
+
 @pytest.mark.envoy
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4317", "https://collector.example:4317"])
-def test_envoy_takes_it(endpoint: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:4317", "https://collector.example:4317", None])
+def test_envoy_takes_it(endpoint: str | None, tmp_path: Path) -> None:
     deployment = Deployment(run_dir=tmp_path)
-    rendered = render_envoy(config(random_sampling=7, opentracing_grpc_endpoint=endpoint), deployment)
+    tracing = {"opentracing_grpc_endpoint": endpoint} if endpoint else {"exporters": ({"type": "console"},)}
+    rendered = render_envoy(config(random_sampling=7, **tracing), deployment)
     deployment.log_dir.mkdir(parents=True, exist_ok=True)
     write_envoy(rendered, deployment.envoy_dir)
     static = next(name for name in rendered if "static" in name)
