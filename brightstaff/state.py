@@ -47,10 +47,10 @@ class State:
         self._client: httpx.AsyncClient = routing_client(models)
         self._ranking = Ranking(config.model_metrics_sources, self._resolve)
         self._sessions = _open_sessions(config)
-        self.telemetry = Telemetry(self._rates)
         self._farewells: set[asyncio.Task[None]] = set()
         self._metered = BoundedValues("model", record_folded)
         self.metrics = Merged(self._metered, self._usd)
+        self.telemetry = Telemetry(self._rates, self.metrics.count_lost_spans)
         self.snapshot = self._snapshot(config)
 
     def _snapshot(self, config: RuntimeConfig) -> Snapshot:

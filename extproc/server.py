@@ -109,7 +109,12 @@ async def serve(
     services.subscribers.append(traced.observe)
     worker = Worker(watch.config, services)
     reporter = Reporter(
-        socket.stem, metrics.tally, services.latencies, services.routing, lambda: worker.access_log.faults
+        socket.stem,
+        metrics.tally,
+        services.latencies,
+        services.routing,
+        faults=lambda: worker.access_log.faults,
+        lost_spans=lambda: traced.lost,
     )
     background = (
         asyncio.create_task(reporter.run()),

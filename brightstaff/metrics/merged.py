@@ -16,6 +16,7 @@ from planoctl.config.metric_families import (
     EXTPROC_RATE_LIMITED,
     FAILOVERS,
     FOLDED,
+    SPANS_LOST,
     TOKENS,
     WORKER_FAMILIES,
     Family,
@@ -56,6 +57,8 @@ class Merged(Collector):
             for provider, model in models:
                 for family in (FAILOVERS, EXTPROC_RATE_LIMITED):
                     self._counts.setdefault(family.name, {}).setdefault((provider, model), 0.0)
+            for stage in ("sidecar", "export"):
+                self._counts.setdefault(SPANS_LOST.name, {}).setdefault((stage,), 0.0)
             for label in ("model", "identity"):
                 self._counts.setdefault(FOLDED.name, {}).setdefault((label,), 0.0)
             self._counts.setdefault(EXTPROC_FAULTS.name, {}).setdefault((), 0.0)
@@ -75,6 +78,12 @@ class Merged(Collector):
             for distribution in tally.distributions:
                 self._distribute(distribution)
             self._set_levels(tally)
+
+    def count_lost_spans(self, spans: int) -> None:
+        """Count what this process could not export."""
+        with self._lock:
+            lost = self._counts.setdefault(SPANS_LOST.name, {})
+            lost["export",] = lost.get(("export",), 0.0) + spans
 
     def _count(self, count: pb.Count) -> None:
         family = WORKER_FAMILIES.get(count.family)

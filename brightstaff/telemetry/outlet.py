@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
 from brightstaff.telemetry.exporters import Exporter
@@ -31,10 +31,10 @@ Item = TypeVar("Item", bound=Portion)
 
 
 class Outlet(Generic[Item]):
-    """Exports in batches for as long as it is open. `lost` counts spans that did not arrive."""
+    """Exports in batches for as long as it is open. `lost` is told how many spans did not arrive."""
 
-    def __init__(self, exporter: Exporter[Item]) -> None:
-        self.lost = 0
+    def __init__(self, exporter: Exporter[Item], lost: Callable[[int], None]) -> None:
+        self._lost = lost
         self._exporter = exporter
         self._waiting: deque[Item] = deque()
         self._size = 0
@@ -47,7 +47,7 @@ class Outlet(Generic[Item]):
         while self._size > _MOST_WAITING:
             oldest = self._waiting.popleft()
             self._size -= oldest.size
-            self.lost += oldest.count
+            self._lost(oldest.count)
 
     async def close(self, seconds: float) -> None:
         """Export what is left, for so many seconds at most."""
@@ -92,7 +92,7 @@ class Outlet(Generic[Item]):
         self._size += sum(item.size for item in batch)
 
     def _failed(self, problem: Exception, spans: int) -> None:
-        self.lost += spans
+        self._lost(spans)
         now = time.monotonic()
         if now - self._warned >= _WARN_SECONDS:
             self._warned = now

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from brightstaff.telemetry.exporters import exporters, relays
@@ -18,10 +18,11 @@ _FAREWELL_SECONDS = 10.0
 
 
 class Telemetry:
-    """Takes spans and hands them to every destination."""
+    """Takes spans and hands them to every destination. `lost` is told how many did not reach one."""
 
-    def __init__(self, price: Price) -> None:
+    def __init__(self, price: Price, lost: Callable[[int], None]) -> None:
         self._price = price
+        self._lost = lost
         self._tracing: Tracing | None = None
         self._outlets: list[Outlet[Span]] = []
         self._relays: list[Outlet[Relayed]] = []
@@ -31,18 +32,13 @@ class Telemetry:
     def active(self) -> bool:
         return bool(self._outlets)
 
-    @property
-    def lost(self) -> int:
-        """How many spans did not reach a destination of the current configuration."""
-        return sum(outlet.lost for outlet in self._all())
-
     async def configure(self, tracing: Tracing | None) -> None:
         """Export as `tracing` says from now on. What is on its way to a former destination still goes there."""
         if tracing == self._tracing:
             return
         old, self._tracing = self._all(), tracing
-        self._outlets = [Outlet(each) for each in exporters(tracing)]
-        self._relays = [Outlet(each) for each in relays(tracing)]
+        self._outlets = [Outlet(each, self._lost) for each in exporters(tracing)]
+        self._relays = [Outlet(each, self._lost) for each in relays(tracing)]
         for outlet in old:
             task = asyncio.create_task(outlet.close(_FAREWELL_SECONDS))
             self._farewells.add(task)

@@ -17,24 +17,31 @@ _SECONDS = 1.0
 
 
 class Reporter:
-    """`worker` names this process's place among the workers. `faults`: lost records so far.
+    """`worker` names this process's place among the workers. `faults`, `lost_spans`: lost records and spans so far.
 
     A tally that was not taken is kept and sent again as it is, with its number; numbers go on being counted behind it.
     """
 
     def __init__(
-        self, worker: str, tally: Tally, latencies: Latencies, client: RoutingClient, faults: Callable[[], int]
+        self,
+        worker: str,
+        tally: Tally,
+        latencies: Latencies,
+        client: RoutingClient,
+        *,
+        faults: Callable[[], int],
+        lost_spans: Callable[[], int],
     ) -> None:
         self._worker = worker
         self._tally = tally
         self._latencies = latencies
         self._client = client
-        self._faults = faults
+        self._losses = {families.EXTPROC_FAULTS: ((), faults), families.SPANS_LOST: (("sidecar",), lost_spans)}
+        self._told = dict.fromkeys(self._losses, 0)
         self._self = psutil.Process()
         self._process = secrets.randbits(64)
         self._number = 0
         self._told_cpu = 0.0
-        self._told_faults = 0
         self._unsent: pb.Tally | None = None
 
     async def run(self) -> None:
@@ -72,7 +79,10 @@ class Reporter:
         return tally
 
     def _measure_process(self) -> None:
-        cpu, faults = time.process_time(), self._faults()
+        cpu = time.process_time()
         self._tally.counter(families.EXTPROC_CPU, self._worker).add(cpu - self._told_cpu)
-        self._tally.counter(families.EXTPROC_FAULTS).add(faults - self._told_faults)
-        self._told_cpu, self._told_faults = cpu, faults
+        self._told_cpu = cpu
+        for family, (labels, total) in self._losses.items():
+            lost = total()
+            self._tally.counter(family, *labels).add(lost - self._told[family])
+            self._told[family] = lost

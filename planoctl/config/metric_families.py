@@ -59,6 +59,11 @@ TOKENS = _counter(
     "Tokens that providers reported: `input` (not from a cache), `output`, `cache_read`, `cache_write`.",
     *(*_MODEL, "identity", "kind"),
 )
+SPANS_LOST = _counter(
+    "plano_spans_lost_total",
+    "Spans lost on their way from the `sidecar`, or in the `export` to one destination.",
+    "stage",
+)
 FOLDED = _counter("plano_folded_labels_total", "Label values shown as `other`, because there are too many.", "label")
 
 UPSTREAM_REQUESTS = _counter(

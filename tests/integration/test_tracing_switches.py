@@ -170,6 +170,7 @@ def test_tracing_is_switched_by_reloads_and_no_request_minds_a_collector_that_is
             assert asker.ask().status_code == 200
             time.sleep(0.25)
         assert log.read_text().count("did not reach") == 1
+        until(lambda: lost_in_export(gateway) >= 10)
 
         reload(gateway, on(receiver.url))
         until(lambda: asker.ask().status_code == 200 and {"plano(llm)", "plano(inbound)"} <= services(receiver))
@@ -215,6 +216,11 @@ def traced_wholly(asker: Asker, receiver: SpanReceiver, answer: httpx.Response) 
     return receiver.awaited(
         answer.headers["x-request-id"], lambda trace: wanted <= {each.service for each in trace}, asker.ask
     )
+
+
+def lost_in_export(gateway: Gateway) -> float:
+    lines = httpx.get(gateway.metrics_url, timeout=5).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith('plano_spans_lost_total{stage="export"}'))
 
 
 def services(receiver: SpanReceiver) -> set[str]:

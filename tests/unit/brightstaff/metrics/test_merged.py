@@ -57,6 +57,18 @@ def test_a_tally_that_comes_twice_counts_once() -> None:
     assert value(shown, REQUESTS) == 2
 
 
+def test_spans_that_were_lost_are_counted_by_where() -> None:
+    shown = merged()
+    shown.expect([])
+    assert [value(shown, "plano_spans_lost_total", stage=stage) for stage in ("sidecar", "export")] == [0, 0]
+    made = pb.Tally(worker="extproc-0", process=7, number=1)
+    made.counts.add(family="plano_spans_lost_total", labels=("sidecar",), value=3)
+    shown.add(made)
+    for spans in (4, 5):
+        shown.count_lost_spans(spans)
+    assert [value(shown, "plano_spans_lost_total", stage=stage) for stage in ("sidecar", "export")] == [3, 9]
+
+
 def test_histograms_are_cumulative() -> None:
     shown = merged()
     for number in (1, 2):
