@@ -1,26 +1,44 @@
 """Attributes that a configuration puts on spans: which names are the gateway's, and which headers may be told."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from planoctl.config.headers import CREDENTIAL_HEADERS
 from planoctl.config.runtime import SpanAttributes
 
 _SECRET = frozenset({*CREDENTIAL_HEADERS, "proxy-authorization", "cookie", "set-cookie"})
 _SECRET_WORDS = frozenset(
-    {"apikey", "authorization", "cookie", "credential", "credentials", "jwt", "passwd", "password", "secret", "token"}
+    {"apikey", "authorization", "cookie", "credential", "credentials", "jwt", "passwd", "password", "secret"}
 )
 _SECRET_ENDINGS = ("-key", "-signature")
-_RESERVED = frozenset({"component", "request_id", "service.name", "service.name.override"})
-_RESERVED_GROUPS = frozenset(
-    {"error", "gen_ai", "http", "llm", "model", "plano", "route", "routing", "selection", "signals"}
+_BEFORE_SECRET_TOKENS = frozenset(
+    {"access", "api", "auth", "bearer", "csrf", "id", "oauth", "refresh", "security", "session", "xsrf"}
 )
+_RESERVED = frozenset(
+    {
+        *("component", "request_id", "service.name", "service.name.override"),
+        *("error", "error.type", "error.message", "error.stack_trace"),
+        *("model.requested", "model.alias_resolved", "route.selected_model"),
+    }
+)
+_RESERVED_GROUPS = frozenset({"gen_ai", "http", "llm", "plano", "routing", "selection", "signals"})
 _MOST = 32
 _LONGEST = 256
 
 
 def is_secret(name: str) -> bool:
     """Whether a header of this lower-case name holds a credential, as far as its name tells."""
-    return name in _SECRET or name.endswith(_SECRET_ENDINGS) or not _SECRET_WORDS.isdisjoint(name.split("-"))
+    words = name.split("-")
+    return (
+        name in _SECRET or name.endswith(_SECRET_ENDINGS) or not _SECRET_WORDS.isdisjoint(words) or _holds_token(words)
+    )
+
+
+def _holds_token(words: list[str]) -> bool:
+    """Whether the name is that of a token, as in `x-team-token`, and not of something about one (`x-token-budget`)."""
+    if words[-1] == "token":
+        return True
+    return any(word == "token" and before in _BEFORE_SECRET_TOKENS for before, word in pairwise(words))
 
 
 def is_reserved(key: str) -> bool:

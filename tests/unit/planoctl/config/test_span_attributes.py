@@ -49,16 +49,33 @@ def test_a_client_cannot_make_spans_as_large_as_it_likes() -> None:
 @pytest.mark.parametrize(
     "name",
     [*CREDENTIAL_HEADERS, "cookie", "proxy-authorization", "x-amz-security-token", "x-acme-api-key", "x-acme-secret",
-     "x-acme-token", "x-forwarded-authorization", "x-acme-password", "x-acme-signature", "x-acme-jwt"],
+     "x-acme-token", "x-forwarded-authorization", "x-acme-password", "x-acme-signature", "x-acme-jwt",
+     "token", "x-auth-token-2", "x-acme-access-token-previous"],
 )  # fmt: skip
 def test_credentials_are_never_told(name: str) -> None:
     assert is_secret(name)
     assert header_attributes({name: "value"}, ["", "x-", name[:4]]) == {}
 
 
-@pytest.mark.parametrize("name", ["x-acme-tokens", "x-acme-keyboard", "x-tenant-id", "x-user", "x-acme-monkey"])
+@pytest.mark.parametrize("name", ["x-acme-tokens", "x-acme-keyboard", "x-tenant-id", "x-user", "x-acme-monkey",
+                                  "x-acme-token-budget", "x-acme-max-token-count"])  # fmt: skip
 def test_what_only_resembles_a_credential_is_told(name: str) -> None:
     assert not is_secret(name)
+
+
+def test_attributes_that_only_begin_like_the_gateways_are_told() -> None:
+    headers = {"x-acme-model-tier": "a", "x-acme-route": "b", "x-acme-route-owner": "c", "x-acme-error-budget": "d"}
+    told = {"model.tier": "a", "route": "b", "route.owner": "c", "error.budget": "d"}
+    assert header_attributes(headers, ["x-acme-"]) == told
+    assert static_attributes(SpanAttributes(static=told)) == told
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["error", "error-type", "error-message", "model-requested", "route-selected_model", "routing-strategy"],
+)
+def test_attributes_that_are_the_gateways_are_not_told(name: str) -> None:
+    assert header_attributes({f"x-acme-{name}": "forged"}, ["x-acme-"]) == {}
 
 
 def test_attributes_of_the_gateway_cannot_be_set() -> None:
