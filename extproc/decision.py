@@ -22,6 +22,7 @@ _WORDS = {
     pb.Decision.PINNED: "pinned",
     pb.Decision.FAILED: "failed",
 }
+_LONGEST_REASON = 200
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
 
@@ -32,6 +33,7 @@ class Decided:
     models: tuple[str, ...]
     route: str
     outcome: str
+    reason: str = ""
 
     def headers(self) -> dict[str, str]:
         """For the client. Names of routes are percent-encoded where they are not ASCII."""
@@ -40,7 +42,8 @@ class Decided:
 
     def metadata(self) -> dict[str, str]:
         """For the access log."""
-        return {"route": self.route, "routing": self.outcome}
+        told = {"route": self.route, "routing": self.outcome}
+        return {**told, "routing_reason": self.reason[:_LONGEST_REASON]} if self.reason else told
 
 
 async def decide(
@@ -68,4 +71,4 @@ async def decide(
         if snapshot.config.routing.on_error == "fail":
             raise RoutingUnavailable(decision.reason)
         outcome = f"failed; reason={decision.reason_code or 'error'}"
-    return Decided(tuple(decision.models), decision.route, outcome)
+    return Decided(tuple(decision.models), decision.route, outcome, decision.reason)

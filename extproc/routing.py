@@ -23,6 +23,7 @@ _LARGEST_MESSAGE = 16 * 1024 * 1024
 _BYTES_PER_TOKEN = 4
 _CONTEXT_TOKENS = 8192
 _LONGEST_SESSION = 4096
+_LONGEST_TOLD = 256
 
 
 def decide_request(
@@ -39,7 +40,10 @@ def decide_request(
         request_id=headers.get("x-request-id", ""),
         requested_model=requested_model,
         session_id=headers.get(AFFINITY, "")[:_LONGEST_SESSION],
+        path=headers.get(":path", "").partition("?")[0][:_LONGEST_TOLD],
     )
+    if isinstance(asked := document.get("model"), str):
+        message.asked_model = asked[:_LONGEST_TOLD]
     tenant_header = config.routing.session_cache.tenant_header
     if tenant_header:
         message.tenant = headers.get(tenant_header.lower(), "")[:_LONGEST_SESSION]

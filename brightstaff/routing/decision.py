@@ -34,12 +34,15 @@ class Ranker(Protocol):
 class Question:
     """What is known of a request. `inline` None: the preferences of the configuration apply.
 
-    `requested_model` is what the client named, or the default; empty if there is neither.
+    `requested_model` is the model that the client named, or the default; empty if there is neither. `asked_model` and
+    `path` are as the client wrote them.
     """
 
     conversation: Sequence[Turn]
     inline: Sequence[RoutingPreference] | None = None
     requested_model: str = ""
+    asked_model: str = ""
+    path: str = ""
     session_id: str = ""
     tenant: str = ""
     request_id: str | None = None
@@ -48,7 +51,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`models` best first, empty where no preference fits; `seconds` is what deciding took."""
+    """`models` best first by `policy`, empty where no preference fits; `seconds` is what deciding took."""
 
     outcome: Outcome
     models: tuple[str, ...] = ()
@@ -57,6 +60,22 @@ class Decision:
     reason_code: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    policy: str = "none"
+
+    @property
+    def why(self) -> str:
+        """What this outcome rests on, for people; empty where there was nothing to decide."""
+        match self.outcome:
+            case Outcome.FAILED:
+                return self.reason
+            case Outcome.PINNED:
+                return "earlier decision of the session"
+            case Outcome.NO_ROUTE:
+                return "no preference fits" if self.seconds else ""
+            case Outcome.ROUTED:
+                if len(self.models) == 1:
+                    return "only model of the preference"
+                return f"{'first' if self.policy == 'none' else self.policy} of {len(self.models)} models"
 
 
 class Decider:
@@ -123,8 +142,9 @@ class Decider:
         found = next((preference for preference in preferences if preference.name == choice.route), None)
         if found is None:
             return Decision(Outcome.NO_ROUTE, scores=choice.scores, seconds=seconds)
-        models = self._ranker.rank(self._known(found.models), found.selection_policy.prefer)
-        return Decision(Outcome.ROUTED, tuple(models), found.name, scores=choice.scores, seconds=seconds)
+        policy = found.selection_policy.prefer
+        models = tuple(self._ranker.rank(self._known(found.models), policy))
+        return Decision(Outcome.ROUTED, models, found.name, scores=choice.scores, seconds=seconds, policy=policy)
 
     async def _remember(self, key: str, decision: Decision, requested: str) -> None:
         """A session without a route stays with the model it asked for; there is nothing to pin where it asked none."""

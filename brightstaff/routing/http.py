@@ -86,6 +86,8 @@ def _question(request: Request, shape: Format, raw: bytes, config: RuntimeConfig
         conversation=[Turn(role, text) for role, text in conversation(shape, document, ROUTING_TURNS)],
         inline=inline.preferences if inline.present else None,
         requested_model=_requested(document, registry),
+        asked_model=named if isinstance(named := document.get("model"), str) else "",
+        path=request.url.path,
         session_id=request.headers.get(AFFINITY, ""),
         tenant=request.headers.get(tenant_header, "") if tenant_header else "",
         request_id=request.headers.get("x-request-id"),

@@ -53,7 +53,9 @@ class RoutingService:
         self._batches = Batches()
 
     async def decide(self, request: pb.DecideRequest, _context: object) -> pb.Decision:
-        decision = await traced_decision(self._decider(), _question(request), self._telemetry, "routing")
+        decision = await traced_decision(
+            self._decider(), _question(request), self._telemetry, "routing", unless_pinned=True
+        )
         record_decision("llm", decision)
         return _answer(decision)
 
@@ -108,6 +110,8 @@ def _question(request: pb.DecideRequest) -> Question:
         conversation=[Turn(turn.role, turn.text) for turn in request.conversation],
         inline=inline,
         requested_model=request.requested_model,
+        asked_model=request.asked_model,
+        path=request.path,
         session_id=request.session_id,
         tenant=request.tenant,
         request_id=request.request_id or None,
@@ -129,6 +133,6 @@ def _answer(decision: Decision) -> pb.Decision:
         outcome=_OUTCOMES[decision.outcome],
         route=decision.route or "",
         models=decision.models,
-        reason=decision.reason,
+        reason=decision.why,
         reason_code=decision.reason_code,
     )

@@ -22,15 +22,21 @@ async def traced_decision(
     telemetry: Telemetry | None,
     name: str,
     attributes: Mapping[str, Value] = _NO_ATTRIBUTES,
+    *,
+    unless_pinned: bool = False,
 ) -> Decision:
-    """Decide; with a span called `name` if the question comes with a trace and spans are exported."""
+    """Decide; with a span called `name` if the question comes with a trace and spans are exported.
+
+    `unless_pinned`: no span where an earlier decision stands.
+    """
     context = TraceContext.parse(question.headers.get("traceparent", ""))
     if telemetry is None or not telemetry.active or context is None:
         return await decider.decide(question)
     span_id = token_hex(8)
     below = {**question.headers, "traceparent": context.traceparent(span_id)}
     decision = await decider.decide(replace(question, headers=below))
-    telemetry.record(_span(context, span_id, name, decision, question, attributes))
+    if not unless_pinned or decision.outcome is not Outcome.PINNED:
+        telemetry.record(_span(context, span_id, name, decision, question, attributes))
     return decision
 
 
@@ -50,20 +56,24 @@ def _span(
         "component": "routing",
         SERVICE_OVERRIDE: SERVICE,
         "http.method": "POST",
-        "model.requested": question.requested_model,
+        "model.requested": question.asked_model or question.requested_model,
         "routing.determination_ms": round(decision.seconds * 1000),
         "routing.strategy": str(decision.outcome),
         "routing.pinned": decision.outcome is Outcome.PINNED,
         "route.selected_model": chosen,
     }
+    if question.path:
+        span.attributes["http.target"] = question.path
+    if question.requested_model:
+        span.attributes["model.alias_resolved"] = question.requested_model
     if question.request_id:
         span.attributes["request_id"] = question.request_id
     if decision.models:
         span.attributes["routing.models"] = list(decision.models)
     if decision.route:
         span.attributes["plano.route.name"] = decision.route
-    if decision.reason:
-        span.attributes["routing.selection_reason"] = decision.reason
+    if decision.why:
+        span.attributes["routing.selection_reason"] = decision.why
     if decision.outcome is Outcome.FAILED:
         span.error = decision.reason or decision.reason_code or "no decision"
     return span

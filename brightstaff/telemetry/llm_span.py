@@ -123,6 +123,8 @@ def _routing(seen: Mapping[str, Any]) -> dict[str, Value]:
         found["plano.route.name"] = seen["route"]
     if seen["routing"]:
         found["routing.strategy"] = seen["routing"]
+    if seen.get("routing_reason"):
+        found["routing.selection_reason"] = seen["routing_reason"]
     if seen["chain"]:
         found["plano.chain"] = list(seen["chain"])
         found["routing.is_fallback"] = seen["attempts"] > 1

@@ -27,6 +27,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     model: str = ""
     route: str = ""
     routing: str = ""
+    routing_reason: str = ""
     chain: tuple[str, ...] = ()
     cluster: str = ""
     attempts: int = 0

@@ -41,6 +41,7 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
         model=told.get("model", ""),
         route=told.get("route", ""),
         routing=told.get("routing", ""),
+        routing_reason=told.get("routing_reason", ""),
         chain=tuple(chain.split(", ")) if chain else (),
         cluster=common.upstream_cluster,
         attempts=common.upstream_request_attempt_count,

@@ -258,6 +258,10 @@ def test_a_decision_is_below_the_llm_call_and_the_routing_models_call_below_the_
     told = trace.of("plano(routing)").attributes
     assert told["route.selected_model"] == "anthropic/claude-sonnet-4-5"
     assert told["plano.route.name"] == llm(trace).attributes["plano.route.name"] == "code generation"
+    reasons = {told["routing.selection_reason"], llm(trace).attributes["routing.selection_reason"]}
+    assert reasons == {"only model of the preference"}
+    assert (told["http.target"], told["model.requested"]) == (CHAT, "openai/gpt-4o")
+    assert told["model.alias_resolved"] == "openai/gpt-4o"
     assert (told["routing.strategy"], told["routing.pinned"]) == ("routed", False)
     assert told["request_id"] == CALLS["routed"].request_id
 

@@ -62,11 +62,12 @@ class Asker:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.number = 0
+        self.headers: dict[str, str] = {}
 
     def ask(self, text: str = "write a sort function in Rust", *, flags: str = "01", **body: Any) -> httpx.Response:
         self.number += 1
         body = {"model": "openai/mock-gpt", "messages": [{"role": "user", "content": text}], **body}
-        headers = {"traceparent": f"00-{self.trace_id}-b7ad6b7169203331-{flags}"}
+        headers = {"traceparent": f"00-{self.trace_id}-b7ad6b7169203331-{flags}", **self.headers}
         return httpx.post(f"{self.gateway.url}{CHAT}", json=body, headers=headers, timeout=20)
 
     @property
@@ -110,6 +111,20 @@ def test_an_embedded_decision_is_a_span_without_calls(rarely: Gateway, receiver:
     assert [each for each in trace if each.parent == decision.id] == []
     assert decision.attributes["route.selected_model"] == "anthropic/mock-claude"
     assert decision.attributes["routing.determination_ms"] >= 0
+
+
+def test_a_session_that_keeps_its_model_makes_no_span_of_a_decision(rarely: Gateway, receiver: SpanReceiver) -> None:
+    asker = Asker(rarely)
+    asker.headers = {"x-model-affinity": "session-pinned"}
+    decided = traced(asker, receiver, asker.ask())
+    assert decided.of("plano(routing)").attributes["routing.strategy"] == "routed"
+    kept = asker.ask()
+    trace = receiver.awaited(kept.headers["x-request-id"], lambda trace: llm_of(trace) is not None, lambda: None)
+    told = llm_of(trace)
+    assert told is not None
+    assert (told["routing.strategy"], told["routing.selection_reason"]) == ("pinned", "earlier decision of the session")
+    time.sleep(2)  # as long as a span of brightstaff takes at most
+    assert [each.service for each in receiver.trace(asker.trace_id) if each.service == "plano(routing)"] == []
 
 
 def test_content_is_told_where_it_is_wanted_and_no_more_of_it_than_that(

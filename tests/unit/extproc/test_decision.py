@@ -107,11 +107,11 @@ async def test_preferences_of_the_request_go_along(client: RoutingClient, bright
 async def test_a_route_gives_the_models_and_is_told(
     client: RoutingClient, brightstaff: Brightstaff, outcome: pb.Decision.Outcome, word: str
 ) -> None:
-    brightstaff.decision = pb.Decision(outcome=outcome, route="code", models=["b", "a"])
+    brightstaff.decision = pb.Decision(outcome=outcome, route="code", models=["b", "a"], reason="why")
     found = await decided(client)
     assert found.models == ("b", "a")
     assert found.headers() == {"x-plano-routing": word, "x-plano-route": "code"}
-    assert found.metadata() == {"route": "code", "routing": word}
+    assert found.metadata() == {"route": "code", "routing": word, "routing_reason": "why"}
 
 
 async def test_without_a_route_the_clients_own_choice_stands(client: RoutingClient) -> None:

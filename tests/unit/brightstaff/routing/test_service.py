@@ -125,9 +125,17 @@ async def test_preferences_of_a_request_arrive_with_their_policy(service: Servic
         (Decision(Outcome.NO_ROUTE), pb.Decision(outcome=pb.Decision.NO_ROUTE)),
         (
             Decision(Outcome.ROUTED, ("b", "a"), "code"),
-            pb.Decision(outcome=pb.Decision.ROUTED, models=["b", "a"], route="code"),
+            pb.Decision(outcome=pb.Decision.ROUTED, models=["b", "a"], route="code", reason="first of 2 models"),
         ),
-        (Decision(Outcome.PINNED, ("a",)), pb.Decision(outcome=pb.Decision.PINNED, models=["a"])),
+        (
+            Decision(Outcome.ROUTED, ("b", "a"), "code", policy="cheapest"),
+            pb.Decision(outcome=pb.Decision.ROUTED, models=["b", "a"], route="code", reason="cheapest of 2 models"),
+        ),
+        (Decision(Outcome.NO_ROUTE, seconds=0.1), pb.Decision(reason="no preference fits")),
+        (
+            Decision(Outcome.PINNED, ("a",)),
+            pb.Decision(outcome=pb.Decision.PINNED, models=["a"], reason="earlier decision of the session"),
+        ),
         (
             Decision(Outcome.FAILED, reason="too late", reason_code="timeout"),
             pb.Decision(outcome=pb.Decision.FAILED, reason="too late", reason_code="timeout"),

@@ -127,8 +127,8 @@ FULL: dict[str, Any] = {
 
 def full() -> Span:
     return span_of(
-        FULL, route="code", routing="routed", chain=("a", "b"), identity="me", ttft=0.1, internal=True,
-        status=500, flags=("upstream_overflow",), answered="[]",
+        FULL, route="code", routing="routed", routing_reason="cheapest of 2 models", chain=("a", "b"),
+        identity="me", ttft=0.1, internal=True, status=500, flags=("upstream_overflow",), answered="[]",
     )  # fmt: skip
 
 
