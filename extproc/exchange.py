@@ -97,6 +97,11 @@ class Exchange:
         return self._usage if self._stream is None else self._stream.usage
 
     @property
+    def failed(self) -> bool:
+        """The client of a stream was told of an error."""
+        return self._stream is not None and self._is_over(self._stream)
+
+    @property
     def abandoned(self) -> bool:
         """The client was told of an error long ago, and the provider still sends."""
         return self._surplus > _SURPLUS_LIMIT

@@ -6,6 +6,7 @@ Performance-sensitive: every request passes here (`make bench`).
 import logging
 import time
 from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
 
 from extproc import replies
 from extproc.captured_answer import CapturedAnswer
@@ -28,6 +29,7 @@ _REDIRECT_STATUS = 300
 _BAD_GATEWAY = 502
 _ERROR_STATUS = 400
 _OVERLOADED = frozenset({408, 429})
+_PROVIDER_ERROR = MappingProxyType({"error": "provider_error"})
 _REQUEST_KINDS = frozenset({"request_headers", "request_body"})
 
 
@@ -45,6 +47,7 @@ class ListenerStage:
         self._mark: str | None = None
         self._answer: CapturedAnswer | None = None
         self._passed = False  # a STREAMED body that is only read along
+        self._failed = False
 
     def handle(self, message: pb.ProcessingRequest) -> bytes | Awaitable[bytes]:
         """The serialised reply to one message. Never raises: a fault becomes a 500 in the client's format."""
@@ -141,7 +144,7 @@ class ListenerStage:
         if self._answer is not None and head.mode is BodyMode.NONE:
             self._mode, self._passed = BodyMode.STREAMED, True
 
-    def _told(self, sent: bytes, *, end: bool) -> dict[str, str] | None:
+    def _told(self, sent: bytes, *, end: bool) -> Mapping[str, str] | None:
         """Metadata of what the client has been answered, once it has been."""
         return None if self._answer is None else self._answer.take(sent, end=end)
 
@@ -159,7 +162,7 @@ class ListenerStage:
     def _bodiless(self) -> bytes:
         """The answer in place of a response that has headers only, where the client needs a body."""
         body = self._whole_body(b"")
-        return replies.immediate(self._status, _JSON_HEADERS, body, "plano_provider_error")
+        return replies.immediate(self._status, _JSON_HEADERS, body, "plano_provider_error", _PROVIDER_ERROR)
 
     def _response_body(self, message: pb.HttpBody) -> bytes:
         exchange, limiting = self._way.exchange, self._way.limiting
@@ -174,11 +177,15 @@ class ListenerStage:
                 return replies.immediate(_BAD_GATEWAY, {}, b"", "plano_stream_abandoned")
             usage = exchange.usage
             told = self._told(chunk, end=message.end_of_stream)
+            if exchange.failed and not self._failed:
+                self._failed, told = True, {**(told or {}), **_PROVIDER_ERROR}
             return replies.response_chunk(chunk, None if usage is before else usage, told)
         body = self._whole_body(message.body)
         if exchange is None:
-            return replies.response_body(body, _JSON_HEADERS)
-        return replies.response_body(body, {}, exchange.usage, self._told(body, end=True))
+            code = local_error(self._status, self._request.limit).code
+            return replies.response_body(body, _JSON_HEADERS, metadata={"error": code})
+        told = _PROVIDER_ERROR if self._status >= _REDIRECT_STATUS else self._told(body, end=True)
+        return replies.response_body(body, {}, exchange.usage, told)
 
     def _whole_body(self, body: bytes) -> bytes:
         """The client's body for a BUFFERED response. Raises GatewayError."""
@@ -201,18 +208,19 @@ class ListenerStage:
             way.limiting.settle(error.status)
         if way.exchange is not None:
             body = way.exchange.redacted(body)
+        coded = {"error": error.code}
         if kind == "response_body":
             if self._mode is BodyMode.STREAMED:
-                return replies.response_chunk(body)
-            return replies.response_body(body, {":status": str(error.status), **_JSON_HEADERS})
+                return replies.response_chunk(body, metadata=coded)
+            return replies.response_body(body, {":status": str(error.status), **_JSON_HEADERS}, metadata=coded)
         if isinstance(error, RateLimited):
             self._services.metrics.rate_limited(error.model or "", request.identity or "")
         changes = {**_JSON_HEADERS, **error.headers, **request.answer_headers({})}
         if isinstance(error, MethodNotAllowed):
             changes["allow"] = "POST"
-        # What has gone somewhere has metadata already.
+        # What has gone somewhere has more metadata already.
         metadata = request.refused_metadata() if kind in _REQUEST_KINDS else {}
-        return replies.immediate(error.status, changes, body, f"plano_{error.code}", metadata)
+        return replies.immediate(error.status, changes, body, f"plano_{error.code}", {**metadata, **coded})
 
     def _fault(self, kind: str | None, fault: Exception) -> bytes:
         log.error("request_id=%s: fault while handling %s", self._request.id, kind, exc_info=fault)

@@ -81,6 +81,8 @@ class AccessRecord:
     @property
     def error(self) -> str:
         """The gateway's code of an error, or what Envoy says of it; empty if there was none."""
+        if code := self.record.get("error"):
+            return str(code)
         status, details = self.record.get("status") or 0, str(self.record.get("details") or "")
         if not isinstance(status, int) or _OK <= status < _REDIRECT:
             flags = str(self.record.get("flags") or "-").split(",")

@@ -111,6 +111,8 @@ def _error(seen: Mapping[str, Any]) -> tuple[str, str] | None:
     if status >= _ERROR_STATUS or not status:
         kind = details.removeprefix(_OWN) if details.startswith(_OWN) else str(status or "no_answer")
         return kind, f"{status or 'no answer'} {details}".strip()
+    if seen.get("error"):
+        return seen["error"], "the answer ended with an error"
     broken = sorted(_BROKEN.intersection(seen["flags"]))
     if broken or details == _ABANDONED:
         return "stream_broken", f"the answer broke off: {', '.join(broken) or 'it could not be read'}"

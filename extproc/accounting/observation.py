@@ -56,6 +56,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sampled: bool = False
     traced: str = ""
     """What a span tells beside this, as JSON."""
+    error: str = ""
+    """The gateway's code of what it told the client, or `provider_error` for an error that a provider answered with."""
     answered: str = ""
     """What the model answered, where that is captured: messages of the GenAI semantic conventions, as JSON."""
     reservation: str = ""

@@ -67,6 +67,7 @@ def observation(entry: pb.HttpEntry) -> Observation | None:
         sampled="traced" in told and "trace_id" in tags,
         traced=told.get("traced", ""),
         answered=told.get("answered", ""),
+        error=told.get("error", ""),
     )
 
 

@@ -20,6 +20,7 @@ from planoctl.envoy_binary import find_envoy
 from planoctl.render import render_envoy, write_envoy
 
 START_SECONDS = 30
+_FLUSH = ("--file-flush-interval-msec", "100")  # tests wait for the access log
 
 
 def free_port() -> int:
@@ -78,7 +79,7 @@ class Gateway:
         self.brightstaff = self._spawn("brightstaff", [sys.executable, *service])
         self._others.append(self.brightstaff)
         envoy = [str(find_envoy()), "-c", str(self.deployment.bootstrap_path), "--disable-hot-restart"]
-        self.envoy = self._spawn("envoy", [*envoy, "--concurrency", "1", "--log-level", "warning"])
+        self.envoy = self._spawn("envoy", [*envoy, "--concurrency", "1", "--log-level", "warning", *_FLUSH])
         self._others.append(self.envoy)
         self._wait_ready()
 

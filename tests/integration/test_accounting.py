@@ -522,3 +522,25 @@ def test_nothing_waits_for_a_log_that_is_not_taken(tmp_path: Path, provider: Scr
             assert not listening or counters["access_logs.grpc_access_log.logs_dropped"] > 300
         finally:
             gateway.stop()
+
+
+def test_the_log_has_a_code_for_each_error(gateway: ObservingGateway, provider: ScriptedProvider) -> None:
+    def code(client: Format, model: str, *, stream: bool = False) -> tuple[int, str | None]:
+        identity = ask(gateway, client, model, stream=stream)
+        record = gateway.access_log(identity)
+        assert gateway.observation(identity).error == (record["error"] or "")
+        return record["status"], record["error"]
+
+    provider.answer(b'{"choices":[],"usage":{}}')
+    assert code(Format.CHAT, MODELS[Format.CHAT]) == (200, None)
+    assert code(Format.CHAT, "nobody/unknown") == (404, "model_not_found")
+    provider.answer(b"no JSON")
+    assert code(Format.ANTHROPIC, MODELS[Format.CHAT]) == (502, "invalid_upstream_response")
+    provider.stream(Format.CHAT, lambda: [b'data: {"error":{"message":"overloaded"}}\n\n'])
+    assert code(Format.ANTHROPIC, MODELS[Format.CHAT], stream=True) == (200, "provider_error")
+    provider.answer(b'{"error":{"message":"slow down"}}')
+    provider.status = 429
+    try:
+        assert code(Format.CHAT, MODELS[Format.CHAT]) == (429, "provider_error")
+    finally:
+        provider.status = 200

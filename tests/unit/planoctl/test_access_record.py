@@ -92,6 +92,8 @@ def test_tokens_are_read_in_every_form_that_the_log_has(changes: dict[str, Any],
         ({"status": 0, "flags": "DC", "details": "downstream_remote_disconnect"}, "downstream_remote_disconnect"),
         ({"flags": "DC"}, "client left"),
         ({"flags": "UPE,DI"}, "answer broke off (UPE)"),
+        ({"status": 503, "details": "via_upstream", "error": "provider_error"}, "provider_error"),
+        ({"error": "provider_error", "details": "via_upstream"}, "provider_error"),
         ({"status": None, "details": None}, ""),
     ],
 )

@@ -75,6 +75,7 @@ def test_tokens_cost_what_the_list_says() -> None:
             "stream_broken",
             "the answer broke off: upstream_protocol_error",
         ),
+        ({"status": 200, "error": "provider_error"}, "provider_error", "the answer ended with an error"),
         (
             {"status": 200, "details": "plano_stream_abandoned"},
             "stream_broken",
