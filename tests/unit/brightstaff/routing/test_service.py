@@ -32,7 +32,7 @@ class Given:
 
 class Spans(Telemetry):
     def __init__(self) -> None:
-        super().__init__(lambda _provider, _model: None)
+        super().__init__(lambda _provider, _model: None, lambda _count: None)
         self.taken: list[bytes] = []
 
     def record_requests(self, records: Iterable[bytes]) -> None:
