@@ -159,7 +159,7 @@ class Exchange:
         self._context.betas = beta_flags(headers)
 
     def _name(self, refusal: GatewayError) -> None:
-        refusal.provider = refusal.provider or self.candidate.provider.id
+        refusal.provider = refusal.provider or self.candidate.provider_name
         refusal.model = refusal.model or self.candidate.model
 
     def _request_body(self, raw: bytes, document: dict[str, Any]) -> bytes | None:
@@ -254,7 +254,7 @@ class Exchange:
         except (DecodingError, orjson.JSONDecodeError) as fault:
             raise self._invalid(f"not valid JSON ({fault})") from None
         except GatewayError as fault:
-            fault.provider, fault.model = self.candidate.provider.id, self.candidate.model
+            fault.provider, fault.model = self.candidate.provider_name, self.candidate.model
             fault.remedy = fault.remedy or _ANSWER_REMEDY
             raise
         except TypeError:  # what the encoder refuses: nesting beyond 254
@@ -275,7 +275,7 @@ class Exchange:
     def _invalid(self, reason: str) -> InvalidUpstreamResponse:
         return InvalidUpstreamResponse(
             f"Response parsing error: the provider's answer is {reason}",
-            provider=self.candidate.provider.id,
+            provider=self.candidate.provider_name,
             model=self.candidate.model,
             remedy=_ANSWER_REMEDY,
         )
@@ -285,7 +285,7 @@ class Exchange:
         if self._status < _ERROR_STATUS:
             raise InvalidUpstreamResponse(
                 f"The provider answered HTTP {self._status}, which no API promises",
-                provider=self.candidate.provider.id,
+                provider=self.candidate.provider_name,
                 model=self.candidate.model,
                 remedy=_ANSWER_REMEDY,
             )
@@ -306,7 +306,7 @@ class Exchange:
     def _about(self, report: ErrorReport) -> ErrorReport:
         """The report with provider, model, remedy and request id."""
         return report.about(
-            provider=self.candidate.provider.id,
+            provider=self.candidate.provider_name,
             model=self.candidate.model,
             request_id=self._request_id,
             remedy=report.remedy or remedy(report.status, self.candidate),
@@ -321,7 +321,7 @@ def beta_flags(headers: Mapping[str, str]) -> tuple[str, ...]:
 
 def remedy(status: int, candidate: Candidate) -> str:
     """What a reader can do about a provider's status."""
-    provider, entry = candidate.provider.id, candidate.entry
+    provider, entry = candidate.provider_name, candidate.entry
     match status:
         case 401 | 403 if entry.passthrough_auth:
             return f"The key that the client sent was passed through; send one that {provider} accepts."

@@ -30,7 +30,8 @@ class LocalReply:
 def explain(mark: str, status: int, candidate: Candidate) -> UpstreamUnavailable:
     """The error a client is told for a marked local reply."""
     reply = LocalReply.parse(mark)
-    provider, endpoint = candidate.provider.id, f"{candidate.entry.endpoint}:{candidate.entry.port}"
+    entry, provider = candidate.entry, candidate.provider_name
+    endpoint = f"{entry.endpoint}:{entry.port}"
     if "TLS" in reply.transport or "CERTIFICATE" in reply.transport:
         reason = reply.transport.replace("_", " ")[:300]
         return _error(
@@ -43,12 +44,14 @@ def explain(mark: str, status: int, candidate: Candidate) -> UpstreamUnavailable
     flags = set(reply.flags.split(","))
     if "UF" in flags or "UH" in flags or "NC" in flags:
         refused = " (connection refused)" if "refused" in reply.transport.lower() else ""
+        nameless = " (its name has no address)" if "UH" in flags and not refused else ""
+        place = "base_url names the right host and port" if entry.base_url else "this host may reach it (DNS, firewall)"
         return _error(
             503,
             "provider_unreachable",
             candidate,
-            f"Could not connect to {provider} at {endpoint}{refused}",
-            f"Check that {provider} is up and that base_url names the right host and port.",
+            f"Could not connect to {provider} at {endpoint}{refused}{nameless}",
+            f"Check that {provider} is up and that {place}.",
         )
     if flags & {"UT", "SI", "UMSDR", "DT"} or status == 504:
         return _error(
@@ -85,5 +88,5 @@ def explain(mark: str, status: int, candidate: Candidate) -> UpstreamUnavailable
 
 def _error(status: int, code: str, candidate: Candidate, message: str, remedy: str) -> UpstreamUnavailable:
     return UpstreamUnavailable(
-        message, status=status, code=code, provider=candidate.provider.id, model=candidate.model, remedy=remedy
+        message, status=status, code=code, provider=candidate.provider_name, model=candidate.model, remedy=remedy
     )

@@ -1,5 +1,6 @@
 """Normalises `model_providers`: splits models, resolves interfaces and addresses, and adds the internal entries."""
 
+import difflib
 import re
 import uuid
 from collections.abc import Mapping
@@ -182,6 +183,13 @@ def _model_name_remedy(model: str) -> str:
     return f"did you mean {guesses[0]}/{shorten(model)}?" if guesses else f"write <provider>/{shorten(model)}"
 
 
+def _instead(written: str, model: str, missing: list[str]) -> str:
+    """The remedy for a provider that is not known."""
+    close = difflib.get_close_matches(written[:100], _supported(), n=1)
+    meant = f"did you mean {close[0]}{shorten(model.removeprefix(written))}? If not, " if close else ""
+    return f"{meant}add {' and '.join(missing)}"
+
+
 def _interface(entry: Entry, written: str, path: DocumentPath, report: Report) -> Provider | None:
     """The provider record to use, from the prefix of the model or from `provider_interface`."""
     model, given = entry["model"], entry.get("provider_interface")
@@ -205,7 +213,7 @@ def _interface(entry: Entry, written: str, path: DocumentPath, report: Report) -
             f"Must provide base_url and provider_interface for unsupported provider {shorten(written)} for {kind} "
             f"{shorten(model)}. Supported providers are: {', '.join(_supported())}.",
             path,
-            f"add {' and '.join(missing)}",
+            _instead(written, model, missing),
         )
         return None
     if known is not None and chosen is not None and known.prefix == "" and chosen.speaks(Format.CHAT):

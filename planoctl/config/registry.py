@@ -22,6 +22,13 @@ class Candidate:
         """The public name, as `/v1/models` lists it."""
         return f"{self.entry.wildcard_prefix}/{self.model}" if self.entry.wildcard else self.entry.name
 
+    @property
+    def provider_name(self) -> str:
+        """What to call the provider in messages: a server that only speaks another's API has the name it was given."""
+        given, slash, _ = self.name.partition("/")
+        own = slash and self.entry.base_url and find_provider(given) is None
+        return given if own else self.provider.id
+
 
 class ModelRegistry:
     """Looks names up, in this order: alias, exact name, qualified `provider/model`, bare model id, wildcard.

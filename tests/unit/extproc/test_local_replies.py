@@ -46,3 +46,22 @@ def test_each_kind_of_failure_is_told_with_status_provider_model_and_remedy(
     assert "openai" in error.message
     assert (error.provider, error.model) == ("openai", "gpt-4o")
     assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "told"),
+    [
+        ("mycompany/assistant", "https://box", "mycompany"),
+        ("openai/gpt-4o", "https://box", "openai"),
+        ("openai/gpt-4o", None, "openai"),
+        ("assistant", "https://box", "openai"),
+    ],
+)
+def test_a_server_of_ones_own_is_not_called_by_the_name_of_the_api_that_it_speaks(
+    name: str, base_url: str | None, told: str
+) -> None:
+    entry = ModelProvider(name=name, provider_interface="openai", model="m", endpoint="box", base_url=base_url)
+    error = explain(REFUSED, 503, Candidate(entry, PROVIDERS["openai"], "m"))
+    assert error.provider == told
+    assert error.message.startswith(f"Could not connect to {told} at box")
+    assert (error.remedy is not None and "base_url" in error.remedy) is bool(base_url)

@@ -121,6 +121,13 @@ def test_faults_of_entries(entries: list[dict[str, Any]], codes: list[str]) -> N
     assert _normalised(*({"passthrough_auth": True, **entry} for entry in entries))[1] == codes
 
 
+def test_a_misspelt_provider_is_asked_about() -> None:
+    report = Report()
+    normalise_providers([{"model": "opnai/gpt-4o", "access_key": "$A"}], {}, report)
+    remedy = report.findings[0].remedy
+    assert remedy == "did you mean openai/gpt-4o? If not, add base_url and provider_interface"
+
+
 def test_the_first_of_two_equal_ids_keeps_the_bare_name() -> None:
     report = Report()
     result = normalise_providers(
