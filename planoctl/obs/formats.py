@@ -31,6 +31,10 @@ def milliseconds(value: float | None) -> str:
 def token_rate(per_second: float | None) -> str:
     if per_second is None:
         return NOTHING
+    if per_second >= 99_950:
+        return f"{short_count(max(100_000, round(per_second)))}/s"
+    if per_second >= 9_999.5:
+        return f"{per_second / 1000:.1f}k/s"
     return f"{per_second:,.0f}/s" if per_second >= 99.95 else f"{per_second:.1f}/s"
 
 

@@ -39,7 +39,20 @@ def test_milliseconds(value: float | None, text: str) -> None:
     assert formats.milliseconds(value) == text
 
 
-@pytest.mark.parametrize(("value", "text"), [(None, "—"), (5.5, "5.5/s"), (99.99, "100/s"), (100, "100/s")])
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"),
+        (5.5, "5.5/s"),
+        (99.99, "100/s"),
+        (100, "100/s"),
+        (9_999.4, "9,999/s"),
+        (9_999.5, "10.0k/s"),
+        (99_949, "99.9k/s"),
+        (99_950, "100k/s"),
+        (2_500_000, "2.5M/s"),
+    ],
+)
 def test_token_rates(value: float | None, text: str) -> None:
     assert formats.token_rate(value) == text
 
