@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import psutil
 import yaml
 
 from planoctl.config.deployment import Deployment
+from planoctl.port_check import free_port
 from planoctl.supervise.control import find_running
 from planoctl.supervise.state import read_state
 
@@ -118,3 +120,15 @@ def until(condition: Callable[[], Any], seconds: float = 15) -> None:
     while not condition():
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)
+
+
+def two_ports() -> int:
+    """A port that is free, as is the one after it."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+        return port

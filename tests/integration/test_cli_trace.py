@@ -24,21 +24,9 @@ from planoctl.mock_provider.server import RunningMock
 from planoctl.port_check import free_port
 from planoctl.supervise.identity import start_mark
 from planoctl.traces.client import collector_status
-from tests.integration.planoctl_cli import SECONDS, Cli, until
+from tests.integration.planoctl_cli import SECONDS, Cli, two_ports, until
 from tests.unit.planoctl.traces.conftest import Running
 from tests.unit.planoctl.traces.sample import FAILURE, FIRST, SECOND, SUCCESS, export
-
-
-def two_ports() -> int:
-    """A port that is free, as is the one after it."""
-    while True:
-        port = free_port()
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-        return port
 
 
 @pytest.fixture

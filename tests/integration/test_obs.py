@@ -20,7 +20,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from planoctl.port_check import free_port
+from tests.integration.planoctl_cli import two_ports
 from tests.obs_spans import START_NS
 
 SECONDS = 60
@@ -71,7 +71,7 @@ class Terminal:
 @pytest.fixture
 def console(tmp_path: Path) -> Iterator[tuple[Terminal, int]]:
     """The console over a collector that it started itself, and the collector's port."""
-    port = free_port()
+    port = two_ports()
     terminal = Terminal("obs", "--port", str(port), "--refresh-ms", "50", home=tmp_path)
     try:
         yield terminal, port
